@@ -1,0 +1,1 @@
+"""The command ``liversegssl``: thin fronts over jobs."""

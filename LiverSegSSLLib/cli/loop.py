@@ -1,0 +1,119 @@
+"""The verbs of the loop. They differ in which stages run; all are jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from LiverSegSSLLib.cli.follow import job_folder, run_job
+from LiverSegSSLLib.cli.options import cohort_options, job_options, recipe_options
+from LiverSegSSLLib.cli.show import show_result
+from LiverSegSSLLib.rounds.places import default_workspace
+
+TRUTH = click.option(
+    "--truth",
+    type=click.Path(path_type=Path),
+    help="Folder of true masks <study>__<phase>.nii.gz, to measure against; never trained on.",
+)
+ROUND = click.option("--round", "round_number", type=click.IntRange(1), help="The round. [the one under way]")
+
+
+def _go(verb: str, data: Path, options: dict[str, Any]) -> int:
+    as_json = options.pop("as_json")
+    workspace = (options.pop("workspace") or default_workspace(data)).absolute()
+    parameters = {
+        "data": str(data.absolute()),
+        "workspace": str(workspace),
+        **{key: _plain(value) for key, value in options.items() if value is not None},
+    }
+    code, result = run_job(verb, parameters, job_folder(workspace, verb), as_json)
+    if result and not as_json:
+        show_result(verb, result)
+    return code
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.absolute())
+    return list(value) if isinstance(value, tuple) else value
+
+
+@click.command(help="The whole loop on DATA; killed anywhere, the same command goes on.")
+@cohort_options
+@recipe_options
+@TRUTH
+@job_options
+def run(data: Path, **options: Any) -> int:
+    return _go("run", data, options)
+
+
+@click.command(help="Make pseudo labels for the cases of DATA that have none.")
+@cohort_options
+@recipe_options
+@click.option("--method", help="Use this method alone instead of the recipe's steps.")
+@click.option("--phase", "targets", multiple=True, help="Propose for these phases only.")
+@ROUND
+@job_options
+def propose(data: Path, **options: Any) -> int:
+    return _go("propose", data, options)
+
+
+@click.command(help="Judge this round's proposals and choose those to train on.")
+@cohort_options
+@recipe_options
+@ROUND
+@job_options
+def score(data: Path, **options: Any) -> int:
+    return _go("score", data, options)
+
+
+@click.command(help="Train on the expert, reviewed and chosen labels of a round.")
+@cohort_options
+@recipe_options
+@click.option("--preset", help="Network and training preset: default, resenc-m, resenc-l, resenc-xl, small, cpu.")
+@click.option("--folds", type=click.IntRange(1, 20), help="Number of folds.")
+@ROUND
+@job_options
+def train(data: Path, **options: Any) -> int:
+    return _go("train", data, options)
+
+
+@click.command(help="Segment every phase of DATA with the last trained model.")
+@cohort_options
+@recipe_options
+@click.option("--model", type=click.Path(path_type=Path), help="A model folder. [the last round's]")
+@click.option("--output", type=click.Path(path_type=Path), help="Where the masks go. [the workspace]")
+@click.option("--care", is_flag=True, help="Write CARE's submission layout.")
+@click.option("--phase", "targets", multiple=True, help="Predict these phases only.")
+@job_options
+def predict(data: Path, **options: Any) -> int:
+    return _go("predict", data, options)
+
+
+@click.command(help="Measure proposals and predictions against true masks.")
+@cohort_options
+@recipe_options
+@TRUTH
+@job_options
+def evaluate(data: Path, **options: Any) -> int:
+    return _go("evaluate", data, options)
+
+
+@click.command(help="Write the HTML report of what has been done so far.")
+@cohort_options
+@recipe_options
+@TRUTH
+@job_options
+def report(data: Path, **options: Any) -> int:
+    return _go("report", data, options)
+
+
+@click.command(help="Generate the built-in study in FOLDER and run the whole loop on it.")
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("demo"))
+@click.option("--recipe", default="demo", show_default=True, help="A shipped recipe, or a YAML file.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe.")
+@job_options
+def demo(folder: Path, **options: Any) -> int:
+    return _go("demo", folder / "data", {"workspace": folder / "workspace", **options})

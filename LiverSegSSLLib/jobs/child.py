@@ -1,0 +1,116 @@
+"""The child process of a job: ``python -m LiverSegSSLLib.jobs.child``, the job as a line on standard input.
+
+Standard output carries events and nothing else; what libraries print goes to standard error, which the parent
+keeps as the log. When standard input closes, the parent has died and the whole process group ends with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import IO, Any
+
+from LiverSegSSLLib.errors import Cancelled, LiverSegError
+from LiverSegSSLLib.events import Event, Reporter
+from LiverSegSSLLib.jobs.job import Job, event_line
+
+
+def main() -> int:
+    """Run the job on standard input; returns the exit code."""
+    job = Job.from_json(sys.stdin.readline())
+    stream = _keep_stdout_for_events()
+    files = [stream]
+    if job.folder is not None:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        (job.folder / "job.json").write_text(job.to_json() + "\n", encoding="utf-8")
+        files.append((job.folder / "events.jsonl").open("a", encoding="utf-8"))
+    reporter = Reporter(_Sink(files))
+    _die_with_parent()
+    signal.signal(signal.SIGTERM, _stop)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    reporter.send(Event("state", job.verb, "", {"state": "running", "pid": os.getpid(), "time": time.time()}))
+    code, state = run(job, reporter)
+    reporter.send(Event("state", job.verb, "", {"state": state, "exit_code": code, "time": time.time()}))
+    return code
+
+
+def run(job: Job, reporter: Reporter) -> tuple[int, str]:
+    """Call the verb; errors become events. Returns exit code and final state."""
+    try:
+        verb = getattr(importlib.import_module(job.module), job.verb)
+        result: dict[str, Any] = verb(job.parameters, reporter)
+    except Cancelled as stop:
+        reporter.send(Event("error", job.verb, str(stop), {"exit_code": stop.exit_code}))
+        return stop.exit_code, "cancelled"
+    except LiverSegError as error:
+        where, remedy = error.where, error.remedy
+        data = {"where": where, "remedy": remedy, "exit_code": error.exit_code}
+        reporter.send(Event("error", job.verb, str(error), data))
+        return error.exit_code, "failed"
+    except Exception as error:  # a defect of ours: the user gets one line, the log the traceback
+        traceback.print_exc()
+        message = f"unexpected {type(error).__name__}: {error}"
+        reporter.send(Event("error", job.verb, message, {"exit_code": 1, "unexpected": True}))
+        return 1, "failed"
+    reporter.send(Event("result", job.verb, "", result))
+    return int(result.get("exit_code", 0)), "done"
+
+
+class _Sink:
+    """Writes each event to all files, whole lines only, from any thread."""
+
+    def __init__(self, files: list[IO[str]]) -> None:
+        self._files = files
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        line = event_line(event) + "\n"
+        with self._lock:
+            for file in self._files:
+                try:
+                    file.write(line)
+                    file.flush()
+                except (BrokenPipeError, OSError):
+                    continue  # nobody reads any more; the events file still gets its line
+
+
+def _keep_stdout_for_events() -> IO[str]:
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return stream
+
+
+def _die_with_parent() -> None:
+    """A parent that was killed cannot clean up; its end of the pipe closes all the same.
+
+    The file descriptor is read directly: a daemon thread inside ``sys.stdin.read`` holds that object's lock, and
+    the interpreter aborts when it finds it held at exit.
+    """
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        _kill_group()
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+
+
+def _stop(signum: int, frame: Any) -> None:
+    raise Cancelled("stopped by the user")
+
+
+def _kill_group() -> None:
+    if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(137)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

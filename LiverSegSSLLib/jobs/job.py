@@ -1,0 +1,62 @@
+"""A job as data, and its events as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.events import Event
+
+VERBS = "LiverSegSSLLib.rounds.verbs"
+"""Module whose functions are the verbs; the child imports it, so that jobs know nothing of the loop."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One verb with its parameters (plain JSON values).
+
+    :param verb: name of a function in ``module``, called as ``verb(parameters, reporter) -> dict``.
+    :param folder: where the job keeps ``job.json``, ``events.jsonl`` and ``log.txt``; ``None``: nowhere.
+    """
+
+    verb: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    module: str = VERBS
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps({**asdict(self), "folder": None if self.folder is None else str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The job that :meth:`to_json` wrote."""
+        data = json.loads(text)
+        folder = data.get("folder")
+        return cls(data["verb"], data["parameters"], Path(folder) if folder else None, data["module"])
+
+
+def event_line(event: Event) -> str:
+    """An event as one line of JSON, without the line feed."""
+    return json.dumps(event.as_dict(), ensure_ascii=False)
+
+
+def parse_event(line: str) -> Event | None:
+    """The event in a line; ``None`` when the line is none."""
+    if not line.startswith("{"):
+        return None
+    try:
+        data = json.loads(line)
+        return Event(data["kind"], data["stage"], data["message"], data["data"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def read_events(path: Path) -> list[Event]:
+    """The events of a finished or running job; a last line cut by a kill is left out."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [event for line in lines if (event := parse_event(line)) is not None]

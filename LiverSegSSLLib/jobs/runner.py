@@ -1,0 +1,176 @@
+"""Starting a job, hearing from it, stopping it: no Qt, no blocking; the caller polls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+from LiverSegSSLLib.errors import JobError
+from LiverSegSSLLib.events import Event
+from LiverSegSSLLib.jobs.job import Job, parse_event
+
+_TAIL_LINES = 40
+
+
+class Handle:
+    """A running job. All methods may be called from one thread at a time; none blocks unless it says so."""
+
+    def __init__(self, job: Job, process: subprocess.Popen[str]) -> None:
+        self.job = job
+        self.process = process
+        self.tail: list[str] = []
+        """Last lines of the child's standard error."""
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._cancelled = False
+        assert process.stdout is not None and process.stderr is not None
+        self._readers = [
+            threading.Thread(target=self._read_events, args=(process.stdout,), daemon=True),
+            threading.Thread(target=self._read_log, args=(process.stderr,), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def poll(self) -> list[Event]:
+        """The events since the last call."""
+        events: list[Event] = []
+        while not self._events.empty():
+            events.append(self._events.get())
+        return events
+
+    def next(self, timeout_s: float) -> Event | None:
+        """The next event; waits up to ``timeout_s`` seconds for it."""
+        try:
+            return self._events.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives or unread events may still come."""
+        return self.process.poll() is None or any(reader.is_alive() for reader in self._readers)
+
+    @property
+    def state(self) -> str:
+        """``running``, ``done``, ``failed`` or ``cancelled``; the exit code decides."""
+        if self.running:
+            return "running"
+        if self._cancelled:
+            return "cancelled"
+        return "done" if self.process.returncode == 0 else "failed"
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Block until the job has ended; returns its exit code."""
+        code = self.process.wait(timeout_s)
+        for reader in self._readers:
+            reader.join(timeout_s)
+        return code
+
+    def cancel(self) -> None:
+        """End the job and every process it started (waits for up to three seconds)."""
+        if self.process.poll() is not None:
+            return
+        self._cancelled = True
+        kill_tree(self.process.pid)
+        self.process.wait(10)
+
+    def _read_events(self, stream: IO[str]) -> None:
+        for line in stream:
+            event = parse_event(line)
+            if event is not None:
+                self._events.put(event)
+
+    def _read_log(self, stream: IO[str]) -> None:
+        log = None
+        if self.job.folder is not None:
+            self.job.folder.mkdir(parents=True, exist_ok=True)
+            log = (self.job.folder / "log.txt").open("a", encoding="utf-8")
+        for line in stream:
+            self.tail = [*self.tail[-(_TAIL_LINES - 1) :], line.rstrip("\n")]
+            if log is not None:
+                log.write(line)
+                log.flush()
+        if log is not None:
+            log.close()
+
+
+def start(job: Job, python: str | Path | None = None, environment: dict[str, str] | None = None) -> Handle:
+    """Start a job in a child process of its own process group.
+
+    :param python: interpreter to use; ``None``: this one.
+    :param environment: variables to set in the child (the parent's are not touched).
+    :raises JobError: the interpreter cannot be started.
+    """
+    library = str(Path(__file__).resolve().parents[2])
+    child_environment = {**os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    child_environment["PYTHONPATH"] = os.pathsep.join(
+        [library, *filter(None, [child_environment.get("PYTHONPATH", "")])]
+    )
+    options: dict[str, Any] = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
+    try:
+        process = subprocess.Popen(
+            [str(python or sys.executable), "-m", "LiverSegSSLLib.jobs.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=child_environment,
+            **options,
+        )
+    except OSError as error:
+        raise JobError(f"cannot be started ({error.strerror})", python, "choose another Python") from None
+    assert process.stdin is not None
+    try:
+        process.stdin.write(job.to_json() + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # it died at once; the exit code and the log say why
+    return Handle(job, process)
+
+
+def kill_tree(pid: int) -> None:
+    """End a process and all its descendants: first politely, after three seconds for certain."""
+    import psutil
+
+    try:
+        root = psutil.Process(pid)
+        processes = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in processes:
+        _quietly(process.terminate)
+    _, alive = psutil.wait_procs(processes, timeout=3)
+    # A child may have been born meanwhile.
+    for process in alive:
+        for child in _descendants(process):
+            _quietly(child.kill)
+        _quietly(process.kill)
+    psutil.wait_procs(alive, timeout=3)
+
+
+def _descendants(process: Any) -> list[Any]:
+    import psutil
+
+    try:
+        children: list[Any] = process.children(recursive=True)
+        return children
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _quietly(action: Any) -> None:
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        action()

@@ -1,0 +1,189 @@
+"""Recipes: the loop's parts and numbers as YAML, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from LiverSegSSLLib.cohort.study import Phase
+from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.resources import resource
+from LiverSegSSLLib.spelling import advice
+
+Supports = Literal["expert", "labelled"]
+Options = dict[str, Any]
+
+NETWORK = "network"
+"""The proposal method of later rounds: the last round's model on cases it was not trained on."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProposeStep(_Strict):
+    """One way of proposing labels; steps run in order, each for the cases still without a usable label."""
+
+    method: str
+    targets: tuple[Phase, ...] = ()
+    """Phases to propose for; empty: all of the recipe's."""
+    supports: Supports = "expert"
+    """``expert``: given and reviewed labels only; ``labelled``: also this round's proposals that passed."""
+    options: Options = {}
+
+
+class Select(_Strict):
+    """Which pseudo labels are trained on."""
+
+    keep: float = Field(default=0.85, gt=0, le=1)
+    """Fraction kept of each phase and vendor, best first, of those that pass every score."""
+    minimum: int = Field(default=1, ge=0)
+    """Kept of each phase and vendor at least, if they pass."""
+
+
+class Learn(_Strict):
+    """The training of a round."""
+
+    preset: str = "default"
+    folds: int = Field(default=5, ge=1, le=20)
+    options: Options = {}
+    phases: tuple[Phase, ...] = ()
+    """Phases trained on; empty: all of the recipe's."""
+    warm_start: bool = False
+    """Begin a later round from the model of the round before."""
+
+
+class Predict(_Strict):
+    """The final prediction."""
+
+    step_size: float = Field(default=0.5, gt=0, le=1)
+    mirroring: bool = False
+    largest_component: bool = True
+
+
+class Recipe(_Strict):
+    """The whole loop as data."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)
+    description: str = ""
+    phases: tuple[Phase, ...] = ()
+    """Phases to segment; empty: all that the cohort has."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    rounds: int = Field(default=1, ge=1, le=20)
+    propose: tuple[ProposeStep, ...] = Field(min_length=1)
+    propose_again: tuple[ProposeStep, ...] = (ProposeStep(method=NETWORK),)
+    """Steps of the rounds after the first."""
+    score: dict[str, Options] = {}
+    select: Select = Select()
+    learn: Learn = Learn()
+    predict: Predict = Predict()
+
+    @model_validator(mode="after")
+    def _network_needs_a_model(self) -> Recipe:
+        if any(step.method == NETWORK for step in self.propose):
+            raise ValueError("propose: the first round has no model yet; put network under propose_again")
+        return self
+
+    def steps(self, round_number: int) -> tuple[ProposeStep, ...]:
+        """The proposal steps of a round (counted from 1)."""
+        return self.propose if round_number == 1 else self.propose_again
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes."""
+    return sorted(path.stem for path in resource("Recipes").glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str, changes: Iterable[str] = ()) -> Recipe:
+    """A shipped recipe by name, or a YAML file by path.
+
+    :param changes: ``key.key=value`` (value in YAML) put over the file, for example ``learn.preset=cpu``.
+    :raises RecipeError: no such recipe, not YAML, or a key or value that is wrong; names the nearest right one.
+    """
+    path = Path(name_or_path)
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        if name_or_path not in recipe_names():
+            raise RecipeError("is not a recipe", name_or_path, advice(name_or_path, recipe_names()))
+        path = resource("Recipes", f"{name_or_path}.yaml")
+    return parse_recipe(_read(path), str(name_or_path), changes)
+
+
+def parse_recipe(text: str, where: str, changes: Iterable[str] = ()) -> Recipe:
+    """A recipe from YAML text.
+
+    :raises RecipeError: as :func:`load_recipe`.
+    """
+    data = _parse_yaml(text, where)
+    if not isinstance(data, dict):
+        raise RecipeError("is not a recipe: it has no keys", where, "start from a shipped one")
+    for change in changes:
+        _change(data, change)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, where) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+        raise RecipeError(f"cannot be read ({reason})", path) from None
+
+
+def _parse_yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark is not None else ""
+        reason = getattr(error, "problem", None) or str(error)
+        raise RecipeError(f"is not YAML{line} ({reason})", where) from None
+
+
+def _change(data: dict[str, Any], change: str) -> None:
+    path, separator, value = change.partition("=")
+    if not separator or not path:
+        raise RecipeError("is not key=value", change, "write for example learn.preset=cpu")
+    *parents, last = path.strip().split(".")
+    place: Any = data
+    for key in parents:
+        place = place.setdefault(key, {}) if isinstance(place, dict) else place
+        if not isinstance(place, dict):
+            raise RecipeError("does not name a key of the recipe", change)
+    place[last] = _parse_yaml(value, change)
+
+
+def _explain(error: ValidationError, where: str) -> RecipeError:
+    """The first problem in words; pydantic's location is a tuple of keys and list indices."""
+    # A misspelt key shows twice, as unknown and as missing: the former helps.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        known = _keys_at(first["loc"][:-1])
+        return RecipeError(f"does not know the key {place}", where, advice(key, known))
+    if first["type"] == "missing":
+        return RecipeError(f"lacks the key {place}", where)
+    if first["type"] == "enum":
+        value = str(first["input"])
+        return RecipeError(f"{place} cannot be {value!r}", where, advice(value, [phase.value for phase in Phase]))
+    message = first["msg"].removeprefix("Value error, ")
+    return RecipeError(f"{place} is wrong: {message}" if place else message, where)
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for key in location:
+        if isinstance(key, int):
+            continue
+        annotation = model.model_fields[str(key)].annotation
+        for candidate in (annotation, *get_args(annotation)):
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                model = candidate
+    return list(model.model_fields)
