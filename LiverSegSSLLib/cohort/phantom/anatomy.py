@@ -1,0 +1,181 @@
+"""One patient: what lies where, drawn from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LiverSegSSLLib.cohort.phantom import liver as lv
+from LiverSegSSLLib.cohort.phantom import viscera, wall
+from LiverSegSSLLib.cohort.phantom.parts import Part, Trunk
+from LiverSegSSLLib.cohort.phantom.shapes import Box, Dome, Shape, vector
+from LiverSegSSLLib.cohort.phantom.tissues import Chemistry
+from LiverSegSSLLib.cohort.phantom.vessels import aorta, liver_vessels, vena_cava
+from LiverSegSSLLib.cohort.phantom.warp import Warp, draw_warp, world_points
+
+VOLUME_RANGE_ML = (1000.0, 2200.0)
+"""Adult livers: 1000–2200 mL."""
+
+MEASURING_STEP_MM = 5.0
+"""Lattice on which liver volume and extent are measured: under 1 % of a litre."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A patient. ``parts`` in painting order, canonical frame. Boxes are in LPS mm, without any breath-hold shift;
+    ``boxes`` holds one for each part, ``body_box`` the trunk over the height of the liver."""
+
+    seed: int
+    stage: int
+    trunk: Trunk
+    warp: Warp
+    parts: tuple[Part, ...]
+    boxes: tuple[Box, ...]
+    liver: Shape
+    liver_ml: float
+    liver_box: Box
+    body_box: Box
+    chemistry: Chemistry
+    lesions: int
+
+
+def draw_anatomy(seed: int, stage: int | None = None, lesions: int | None = None) -> Anatomy:
+    """A patient from a seed.
+
+    :param stage: fibrosis stage 1–4; ``None``: drawn. Higher stages have a smaller right and larger left and caudate
+        lobe, a wavy surface, a larger spleen and less uptake of gadoxetate.
+    :param lesions: number of liver lesions; ``None``: drawn (half of the patients have none).
+    """
+    rng = np.random.default_rng([seed, 0xA0])
+    stage = int(rng.integers(1, 5)) if stage is None else stage
+    severity = (stage - 1) / 3.0
+    count = int(rng.choice([0, 0, 0, 1, 2, 4])) if lesions is None else lesions
+    trunk = _draw_trunk(rng)
+    place = (float(rng.normal(0, 6)), float(rng.normal(0, 6)), float(rng.normal(0, 25)))
+    warp = draw_warp(rng, place, vector(np.clip(rng.normal(1.0, 0.045, 3), 0.9, 1.1)), 5.0)
+
+    right_kidney = viscera.kidney_shape(trunk, -1.0, float(rng.uniform(0.9, 1.12)), float(rng.uniform(-74, -54)))
+    left_kidney = viscera.kidney_shape(trunk, 1.0, float(rng.uniform(0.9, 1.15)), float(rng.uniform(-58, -36)))
+    cava = vena_cava(trunk, max(apex[2] for apex in trunk.dome.apexes))
+    has_gallbladder = bool(rng.uniform() < 0.85)
+    gallbladder_size = float(rng.uniform(0.65, 1.3))
+    form = lv.LiverForm(
+        1.0,
+        float(rng.uniform(0.97, 1.06) - 0.10 * severity),
+        float(rng.uniform(0.75, 1.15) + 0.15 * severity),
+        float(rng.uniform(0.85, 1.1) + 0.25 * severity),
+        float(rng.choice([0.0, 0.0, 8.0, 20.0])),
+        float(max(0.0, rng.uniform(0.3, 0.8) * severity * 1.6)),
+        vector(rng.uniform(0, 6.28, 3)),
+    )
+    target_ml = float(np.clip(rng.normal(1550.0 - 180.0 * severity, 230.0), 1080.0, 2100.0))
+
+    def build(size: float) -> tuple[lv.LiverFrame, Shape, Shape | None]:
+        frame = lv.LiverFrame(trunk, size)
+        pear = lv.gallbladder_shape(frame, gallbladder_size) if has_gallbladder else None
+        neighbours: list[tuple[Shape, float]] = [(right_kidney, 4.0), (cava, 0.8)]
+        if pear is not None:
+            neighbours.append((pear, 0.0))
+        return frame, lv.liver_shape(frame, form, tuple(neighbours)), pear
+
+    size, measured = 1.0, None
+    for _ in range(6):
+        frame, liver, pear = build(size)
+        measured = _measure(liver, warp)
+        if abs(measured.volume_ml / target_ml - 1.0) < 0.04:
+            break
+        # Wall and diaphragm hold part of the surface in place, so a liver grows slower than size³.
+        size = float(np.clip(size * (target_ml / measured.volume_ml) ** 0.42, 0.75, 1.35))
+    assert measured is not None
+
+    chosen = measured.inside[rng.choice(len(measured.inside), min(900, len(measured.inside)), replace=False)]
+    parts = [
+        *wall.shell(trunk),
+        *viscera.bowel(trunk, rng),
+        *wall.chest(trunk, rng),
+        *wall.spine(trunk, rng),
+        viscera.pancreas(trunk),
+        aorta(trunk),
+        *viscera.stomach(trunk, float(rng.uniform(0.7, 1.15)), float(rng.uniform(0.1, 0.8))),
+        *viscera.kidney(right_kidney, "right_kidney", rng),
+        *viscera.kidney(left_kidney, "left_kidney", rng),
+        viscera.spleen(trunk, float(rng.uniform(0.85, 1.1) + 0.22 * severity), rng),
+        Part("liver", liver, "liver"),
+        Part("caval_blood", cava, "inferior_vena_cava"),
+        *([] if pear is None else [Part("bowel_wall", pear, "gallbladder", layers=((1.6, "gallbladder_bile"),))]),
+        *liver_vessels(chosen, frame.hilum, frame.outflow, trunk, rng),
+        *lv.lesions(count, measured.inside, measured.depth_mm, rng),
+    ]
+    body_box = _extent(parts[0].shape, warp, measured.box)
+    return Anatomy(
+        seed,
+        stage,
+        trunk,
+        warp,
+        tuple(parts),
+        tuple(warp.world_box(part.shape.bounds()) for part in parts),
+        liver,
+        measured.volume_ml,
+        measured.box,
+        body_box,
+        _draw_chemistry(rng, severity),
+        count,
+    )
+
+
+def _draw_trunk(rng: np.random.Generator) -> Trunk:
+    habitus = float(rng.uniform(0.0, 1.0))  # 0 lean … 1 stout
+    half_width, half_depth = 126.0 + 18.0 * habitus, 78.0 + 18.0 * habitus
+    fat = float(np.clip(5.0 + 20.0 * habitus + rng.normal(0, 4), 4.0, 30.0))
+    right = float(rng.uniform(86.0, 100.0))
+    apexes = (
+        (-0.53 * half_width, -4.0, right),
+        (0.55 * half_width, 0.0, right - float(rng.uniform(6.0, 18.0))),
+    )
+    dome = Dome(apexes, (0.56 * half_width, 0.95 * half_depth), float(rng.uniform(46.0, 62.0)), 0.14)
+    return Trunk(half_width, half_depth, float(rng.uniform(10.0, 14.0)), fat, dome)
+
+
+def _draw_chemistry(rng: np.random.Generator, severity: float) -> Chemistry:
+    uptake = float(np.clip(rng.normal(1.0 - 0.35 * severity, 0.12), 0.3, 1.2))
+    if rng.uniform() < 0.25 * severity:
+        uptake = float(rng.uniform(0.2, 0.4))
+    return Chemistry(
+        uptake,
+        float(rng.normal(1.0 + 0.10 * severity, 0.05)),
+        float(np.clip(rng.normal(1.0, 0.10), 0.75, 1.2)),
+        float(rng.normal(1.0 - 0.12 * severity, 0.05)),
+        float(rng.uniform(0.7, 1.2)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    volume_ml: float
+    box: Box
+    inside: NDArray[np.float64]
+    depth_mm: NDArray[np.float64]
+
+
+def _measure(liver: Shape, warp: Warp) -> _Measured:
+    """Volume and extent in the world; points inside in the canonical frame with their depth."""
+    low, high = warp.world_box(liver.bounds(), 2.0)
+    points, _ = world_points(low, high, MEASURING_STEP_MM)
+    canonical = warp.to_canonical(points)
+    distance = liver.distance(canonical)
+    mask = distance < 0
+    occupied = [p[mask] for p in points]
+    half = 0.5 * MEASURING_STEP_MM
+    box = (vector([p.min() - half for p in occupied]), vector([p.max() + half for p in occupied]))
+    inside = np.stack([c[mask] for c in canonical], axis=1).astype(np.float64)
+    return _Measured(float(mask.sum()) * MEASURING_STEP_MM**3 / 1000.0, box, inside, -distance[mask].astype(np.float64))
+
+
+def _extent(body: Shape, warp: Warp, slab: Box) -> Box:
+    """World box of the trunk over the slab that holds the liver, measured every 8 mm."""
+    low, high = warp.world_box(body.bounds())
+    points, _ = world_points((low[0], low[1], slab[0][2]), (high[0], high[1], slab[1][2]), 8.0)
+    occupied = [p[body.distance(warp.to_canonical(points)) < 0] for p in points]
+    return vector([p.min() - 4.0 for p in occupied]), vector([p.max() + 4.0 for p in occupied])
