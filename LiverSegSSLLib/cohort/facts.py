@@ -163,6 +163,7 @@ def _save(cache: Path, known: dict[str, _Entry]) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump({"version": _VERSION, "files": files}, file)
+            Path(temporary).chmod(0o644)  # colleagues use it too
             Path(temporary).replace(cache)
         finally:
             Path(temporary).unlink(missing_ok=True)

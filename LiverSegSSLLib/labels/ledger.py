@@ -1,0 +1,258 @@
+"""The ledger: tables of labels, reviews, decisions and scores in SQLite, or in PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    URL,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.pool import NullPool
+
+from LiverSegSSLLib.errors import WorkspaceError
+
+SCHEMA_VERSION = 1
+"""Of the tables below. A ledger with a higher one was written by a newer program."""
+
+BUSY_SECONDS = 120.0
+"""How long one process waits for another that is writing. A write takes milliseconds."""
+
+
+class _Utc(TypeDecorator[datetime]):
+    """Times with a zone outside, UTC without one in the table: SQLite keeps no zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: _Utc}  # noqa: RUF012
+
+
+class WorkspaceRow(Base):
+    """One row: which workspace the ledger belongs to, and how its tables are laid out."""
+
+    __tablename__ = "workspace"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    schema_version: Mapped[int]
+    created: Mapped[datetime]
+
+
+class LabelRow(Base):
+    """A label; only ``state`` ever changes, and each change is a :class:`ReviewRow`."""
+
+    __tablename__ = "labels"
+    __table_args__ = (UniqueConstraint("case_id", "version"),)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(index=True)
+    version: Mapped[int]
+    study: Mapped[str] = mapped_column(index=True)
+    phase: Mapped[str] = mapped_column(index=True)
+    source: Mapped[str]
+    round: Mapped[int]
+    made_as: Mapped[str]
+    state: Mapped[str]
+    parents: Mapped[list[Any]]
+    parameters: Mapped[dict[str, Any]]
+    seed: Mapped[int]
+    sha256: Mapped[str]
+    author: Mapped[str]
+    created: Mapped[datetime]
+    path: Mapped[str] = mapped_column(unique=True)
+    probability_path: Mapped[str | None]
+    volume_ml: Mapped[float]
+    seconds: Mapped[float]
+    grid: Mapped[list[Any]]
+    key: Mapped[str | None] = mapped_column(unique=True)
+
+
+class ReviewRow(Base):
+    """One change of state of a label; rows are only added."""
+
+    __tablename__ = "reviews"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    label_id: Mapped[str] = mapped_column(ForeignKey("labels.id"), index=True)
+    state: Mapped[str]
+    author: Mapped[str]
+    seconds: Mapped[float]
+    comment: Mapped[str]
+    time: Mapped[datetime]
+
+
+class DecisionRow(Base):
+    """Whether a label is kept for training; rows are only added, the newest counts."""
+
+    __tablename__ = "decisions"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    label_id: Mapped[str] = mapped_column(ForeignKey("labels.id"), index=True)
+    keep: Mapped[bool]
+    reason: Mapped[str]
+    need: Mapped[float | None]
+    time: Mapped[datetime]
+
+
+class ScoreRow(Base):
+    """One score of a decision. ``value`` is null for "not a number", which SQL has none of."""
+
+    __tablename__ = "scores"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    decision: Mapped[int] = mapped_column(ForeignKey("decisions.number"), index=True)
+    label_id: Mapped[str] = mapped_column(ForeignKey("labels.id"), index=True)
+    name: Mapped[str]
+    value: Mapped[float | None]
+    ok: Mapped[bool]
+    reason: Mapped[str]
+
+
+class Ledger:
+    """The database with its two kinds of transactions.
+
+    Connections are not kept between them, so that a ledger may pass through ``fork`` and be used from threads.
+
+    :param url: as SQLAlchemy takes it.
+    :raises WorkspaceError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        try:
+            self.url = make_url(url)
+            sqlite = self.url.get_backend_name() == "sqlite"
+            arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False} if sqlite else {}
+            self._engine: Engine = create_engine(self.url, poolclass=NullPool, connect_args=arguments)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            what = f"the ledger's URL cannot be used ({error})"
+            remedy = "write it like postgresql+psycopg://user@host/database, with the driver installed"
+            raise WorkspaceError(what, None, remedy) from None
+        self._sqlite = sqlite
+        if sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    @property
+    def where(self) -> str:
+        """The database in words, without its password."""
+        return str(self.url.database) if self._sqlite else self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that sees one moment of the ledger."""
+        with self._kind_errors(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that has the ledger to itself: no other process writes until it ends.
+
+        It commits at the end of the block and is undone by an exception.
+        """
+        engine = self._engine.execution_options(liversegssl_write=True)
+        with self._kind_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+            if not self._sqlite:
+                _lock_postgresql(session.connection())
+            yield session
+
+    def create(self, workspace_id: str, *, used: bool) -> str:
+        """Make the tables where there are none; returns the id of the workspace that the ledger belongs to.
+
+        :param used: the workspace had a ledger before, so this must be it.
+        :raises WorkspaceError: the tables are of a newer program, or there are none although there should be.
+        """
+        if self._sqlite:
+            self._set_wal()
+        with self.writing() as session:
+            Base.metadata.create_all(session.connection())
+            row = session.scalars(select(WorkspaceRow)).first()
+            if row is None and used:
+                what = "the ledger is empty, though labels were written before"
+                raise WorkspaceError(what, self.where, "restore it from a backup, or give the URL of the right one")
+            if row is None:
+                row = WorkspaceRow(id=workspace_id, schema_version=SCHEMA_VERSION, created=now())
+                session.add(row)
+            if row.schema_version > SCHEMA_VERSION:
+                what = f"was written by a newer LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
+                raise WorkspaceError(what, self.where, "update LiverSegSSL to open it")
+            return row.id
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _set_wal(self) -> None:
+        # Write-ahead logging lets others read while one writes. The switch itself does not wait for a lock.
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                with self._kind_errors(), self._engine.connect() as connection:
+                    connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
+                return
+            except WorkspaceError as error:
+                if "locked" not in error.what or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    @contextmanager
+    def _kind_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            remedy = "check that the disk is not full, the folder can be written and the database runs"
+            raise WorkspaceError(f"the ledger cannot be used ({error.orig})", self.where, remedy) from error
+        except DatabaseError as error:
+            if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+                what = f"the ledger is damaged ({error.orig})"
+                raise WorkspaceError(what, self.where, "restore it from a backup of the workspace") from error
+            raise
+
+
+def now() -> datetime:
+    """The time, UTC."""
+    return datetime.now(UTC)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")  # a committed row survives a power cut, like its synced file
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("liversegssl_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _lock_postgresql(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(b"liversegssl")})
+
+
+def sqlite_url(path: Path) -> URL:
+    """The URL of a ledger in a file."""
+    return URL.create("sqlite+pysqlite", database=str(path))

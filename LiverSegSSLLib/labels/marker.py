@@ -1,0 +1,49 @@
+"""The small file that makes a folder a workspace and says which ledger belongs to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from LiverSegSSLLib.cohort.scan import WORKSPACE_MARKER
+from LiverSegSSLLib.errors import WorkspaceError
+
+
+@dataclass(frozen=True)
+class Marker:
+    """``ledger`` is the kind of database (``sqlite``, ``postgresql``), without its address or password."""
+
+    workspace: str
+    ledger: str
+
+
+def read_marker(workspace: Path) -> Marker | None:
+    """The marker of a workspace; ``None`` for a folder that is none yet.
+
+    :raises WorkspaceError: the file cannot be understood.
+    """
+    path = workspace / WORKSPACE_MARKER
+    try:
+        return Marker(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        what = f"the workspace's marker is damaged ({error})"
+        raise WorkspaceError(what, path, "delete this one file; it is made again from the ledger") from None
+
+
+def write_marker(workspace: Path, marker: Marker) -> None:
+    """Write the marker; the file appears whole or not at all."""
+    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=workspace)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(marker), file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # colleagues open the workspace too
+        Path(temporary).replace(workspace / WORKSPACE_MARKER)
+    finally:
+        Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,414 @@
+"""LabelStore: one workspace folder with label files and the ledger that tells where each came from."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from LiverSegSSLLib.cohort.names import safe_key
+from LiverSegSSLLib.cohort.study import Case, Phase, split_case_id
+from LiverSegSSLLib.errors import LabelError, WorkspaceError
+from LiverSegSSLLib.events import SILENT, Reporter
+from LiverSegSSLLib.labels.checks import Grid, checked_mask
+from LiverSegSSLLib.labels.files import LABELS, LabelFiles, Staged, sha256_of
+from LiverSegSSLLib.labels.label import NO_PARAMETERS, RANK, Label, LabelState, Review, may_become
+from LiverSegSSLLib.labels.ledger import LabelRow, Ledger, ReviewRow, now, sqlite_url
+from LiverSegSSLLib.labels.marker import Marker, read_marker, write_marker
+from LiverSegSSLLib.labels.rows import from_plain_grid, label_of, plain_grid, plain_parameters, review_of
+from LiverSegSSLLib.labels.verdicts import Verdicts
+from LiverSegSSLLib.types import Decision, Score
+from LiverSegSSLLib.volume import Volume, read_header, read_mask, read_volume, require_same_grid
+
+LEDGER = "ledger.sqlite"
+
+
+class LabelStore:
+    """All labels of a workspace. Open it with :meth:`open`; it is a context manager.
+
+    Everything that is added stays: a correction is a new version, a review a new line of history. Several processes
+    may write at once. A file and its row appear together or not at all, whenever a process is killed: the file is
+    written aside and renamed into place inside the transaction that makes the row; what a killed process left
+    without a row is moved to ``lost+found`` by the next :meth:`open`.
+    """
+
+    def __init__(self, workspace: Path, ledger: Ledger) -> None:
+        self.workspace = workspace
+        self._ledger = ledger
+        self._files = LabelFiles(workspace)
+        self._verdicts = Verdicts(ledger)
+
+    @classmethod
+    def open(cls, workspace: Path, url: str | None = None, report: Reporter = SILENT) -> Self:
+        """Open a workspace, making it if need be, and tidy up after processes that were killed.
+
+        :param url: of the ledger, as SQLAlchemy writes it; ``None``: the file ``ledger.sqlite`` in the workspace.
+            A database holds the ledger of one workspace.
+        :raises WorkspaceError: the folder or the ledger cannot be used, or they do not belong together.
+        """
+        workspace = workspace.absolute()
+        try:
+            workspace.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(f"cannot be made ({error.strerror})", workspace, "choose another folder") from None
+        marker = read_marker(workspace)
+        ledger = _ledger_of(workspace, url, marker)
+        fresh = uuid.uuid4().hex
+        owner = ledger.create(marker.workspace if marker else fresh, used=marker is not None)
+        store = cls(workspace, ledger)
+        store._require_own(owner, marker, made_now=owner == fresh, beside=url is None)
+        if marker is None:
+            write_marker(workspace, Marker(owner, ledger.url.get_backend_name()))
+        store._recover(report)
+        return store
+
+    def close(self) -> None:
+        """Let go of the workspace."""
+        self._files.close()
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- adding -------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        case_id: str,
+        mask: Volume,
+        *,
+        source: str,
+        round: int,
+        state: LabelState = LabelState.PROPOSED,
+        parents: Iterable[str] = (),
+        parameters: Mapping[str, Any] = NO_PARAMETERS,
+        seed: int = 0,
+        author: str = "",
+        seconds: float = 0.0,
+        probability: Volume | None = None,
+        key: str | None = None,
+    ) -> Label:
+        """Add a version of a case's mask.
+
+        :param mask: 0/1, on the native grid of the case.
+        :param source: the method, or the kind of person, that made it.
+        :param probability: in [0, 1] on the same grid; kept in steps of 1/255.
+        :param key: names this piece of work; adding it again returns the label that is there already.
+        :raises LabelError: the mask is none, or the case id or the parameters cannot be used.
+        :raises GeometryError: earlier labels of this case lie on another grid.
+        """
+        draft = LabelRow(
+            case_id=case_id,
+            source=source,
+            round=round,
+            made_as=state.value,
+            state=state.value,
+            parents=list(parents),
+            parameters=plain_parameters(parameters),
+            seed=seed,
+            author=author,
+            seconds=seconds,
+            key=key,
+        )
+        return self._add(draft, mask, probability)
+
+    def add_expert(self, case: Case, author: str = "") -> Label:
+        """Register the mask that came with a case: a checked 0/1 copy; the user's file is only read.
+
+        The same file again returns the label that is there already.
+
+        :raises LabelError: the case has no mask, or an empty one.
+        :raises ImageError: the mask or the image cannot be read.
+        :raises GeometryError: the mask is not on the grid of its image.
+        """
+        if case.expert is None:
+            raise LabelError("the case has no mask of its own", case.id)
+        checksum = sha256_of(case.expert) if case.expert.is_file() else ""
+        key = f"expert/{case.id}/{case.liver_value or 'all'}/{checksum}"
+        with self._ledger.reading() as session:
+            known = _with_key(session, key, case.id)
+            if known is not None:
+                return label_of(known)
+        image = read_header(case.image)
+        mask = read_mask(case.expert, image.geometry, case.liver_value)
+        if not mask.array.any():
+            raise LabelError("the mask is empty", case.expert, "draw the liver or take the file away")
+        mask = replace(mask, geometry=image.geometry, trailing_singleton=image.trailing_singleton)
+        parameters = {"file": case.expert.name, "file_sha256": checksum, "liver_value": case.liver_value}
+        return self.add(
+            case.id,
+            mask,
+            source="expert",
+            round=0,
+            state=LabelState.EXPERT,
+            parameters=parameters,
+            author=author,
+            key=key,
+        )
+
+    # --- reviewing ----------------------------------------------------------------------------------------------
+
+    def review(
+        self, label_id: str, state: LabelState, *, author: str, seconds: float = 0.0, comment: str = ""
+    ) -> Label:
+        """A person's verdict on a label.
+
+        :param seconds: how long the person took.
+        :raises LabelError: there is no such label, or it cannot take this state.
+        """
+        with self._ledger.writing() as session:
+            row = _row(session, label_id)
+            if not may_become(LabelState(row.made_as), state):
+                what = f"a label that was added as {row.made_as} cannot become {state.value}"
+                raise LabelError(what, label_id, "accept or reject proposals, reject corrections, leave expert masks")
+            row.state = state.value
+            session.add(_review_row(row, author, seconds, comment))
+        return label_of(row)
+
+    def correct(self, label_id: str, mask: Volume, *, author: str, seconds: float = 0.0, comment: str = "") -> Label:
+        """Add a person's correction of a label as a new version of it; the label itself stays as it is.
+
+        :raises LabelError: there is no such label, it is an expert mask, or the mask is none.
+        :raises GeometryError: the mask is not on the label's grid.
+        """
+        label = self.label(label_id)
+        if label.state is LabelState.EXPERT:
+            raise LabelError("an expert mask is never replaced", label_id, "change the file that it came from")
+        draft = LabelRow(
+            case_id=label.case_id,
+            source="correction",
+            round=label.round,
+            made_as=LabelState.CORRECTED.value,
+            state=LabelState.CORRECTED.value,
+            parents=[label.id],
+            parameters={},
+            seed=0,
+            author=author,
+            seconds=seconds,
+        )
+        return self._add(draft, mask, None, comment)
+
+    def record(self, *decisions: Decision) -> None:
+        """Keep decisions and their scores; the newest of a label counts, none is forgotten.
+
+        :raises LabelError: a decision is on no label of its case.
+        """
+        self._verdicts.record(decisions)
+
+    # --- looking up ---------------------------------------------------------------------------------------------
+
+    def label(self, label_id: str) -> Label:
+        """The label with this id.
+
+        :raises LabelError: there is none.
+        """
+        with self._ledger.reading() as session:
+            return label_of(_row(session, label_id))
+
+    def labels(
+        self,
+        *,
+        case_id: str | None = None,
+        study: str | None = None,
+        phase: Phase | None = None,
+        state: LabelState | None = None,
+        source: str | None = None,
+        round: int | None = None,
+    ) -> list[Label]:
+        """The labels that fit all that is given, by case and version."""
+        wanted = {"case_id": case_id, "study": study, "phase": phase, "state": state, "source": source, "round": round}
+        query = select(LabelRow).order_by(LabelRow.case_id, LabelRow.version)
+        query = query.filter_by(**{name: value for name, value in wanted.items() if value is not None})
+        with self._ledger.reading() as session:
+            return [label_of(row) for row in session.scalars(query)]
+
+    def current(self, case_id: str) -> Label | None:
+        """The label that stands for a case: expert, else corrected, accepted, proposed; the newest of those."""
+        return _standing(self.labels(case_id=case_id)).get(case_id)
+
+    def current_all(self) -> dict[str, Label]:
+        """The label that stands for every case that has one, by case id."""
+        return _standing(self.labels())
+
+    def history(self, case_id: str) -> list[Review]:
+        """Everything that happened to the labels of a case, in order."""
+        query = select(ReviewRow).join(LabelRow, LabelRow.id == ReviewRow.label_id).where(LabelRow.case_id == case_id)
+        with self._ledger.reading() as session:
+            return [review_of(row) for row in session.scalars(query.order_by(ReviewRow.number))]
+
+    def decision(self, label_id: str) -> Decision | None:
+        """The newest decision on a label."""
+        return self._verdicts.newest([label_id]).get(label_id)
+
+    def decisions(self) -> dict[str, Decision]:
+        """The newest decision of every label that has one, by label id."""
+        return self._verdicts.newest()
+
+    def scores(self, label_id: str) -> tuple[Score, ...]:
+        """The scores of the newest decision on a label."""
+        decision = self.decision(label_id)
+        return () if decision is None else decision.scores
+
+    # --- files --------------------------------------------------------------------------------------------------
+
+    def mask_path(self, label: Label) -> Path:
+        """Where the mask of a label lies."""
+        return self.workspace / label.path
+
+    def read_mask(self, label: Label) -> Volume:
+        """The mask of a label, uint8 0/1."""
+        return read_mask(self.mask_path(label))
+
+    def read_probability(self, label: Label) -> Volume | None:
+        """The probability map of a label as float32 in steps of 1/255, if it has one."""
+        if label.probability_path is None:
+            return None
+        volume = read_volume(self.workspace / label.probability_path)
+        return volume.with_array(volume.array.astype(np.float32) / np.float32(255))
+
+    def verify(self, label: Label) -> bool:
+        """Whether the mask file is there and unchanged."""
+        path = self.mask_path(label)
+        return path.is_file() and sha256_of(path) == label.sha256
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    def _add(self, draft: LabelRow, mask: Volume, probability: Volume | None, comment: str = "") -> Label:
+        """Add the label of a row that lacks what only the files and the ledger can tell."""
+        _check_case_id(draft.case_id)
+        known, grid = self._known(draft)
+        if known is not None:
+            return known
+        mask, probability = checked_mask(mask, probability, grid, draft.case_id)
+        if draft.made_as == LabelState.EXPERT.value and not mask.array.any():
+            raise LabelError("an expert mask is empty", draft.case_id, "draw the liver")
+        staged = self._files.stage(mask, probability)
+        try:
+            with self._ledger.writing() as session:
+                row = _with_key(session, draft.key, draft.case_id)
+                if row is None:  # otherwise another process was faster
+                    row = draft
+                    _complete(row, session, staged, mask)
+                    session.add(row)
+                    session.flush()
+                    session.add(_review_row(row, row.author, row.seconds, comment))
+                    session.flush()
+                    self._files.publish(staged, row.path, row.probability_path)
+            return label_of(row)
+        finally:
+            self._files.discard(staged)
+
+    def _known(self, draft: LabelRow) -> tuple[Label | None, Grid | None]:
+        """The label that has the draft's key, and the grid of the case's labels."""
+        with self._ledger.reading() as session:
+            row = _with_key(session, draft.key, draft.case_id)
+            newest = _newest(session, draft.case_id)
+            grid = None if newest is None else from_plain_grid(newest.grid)
+            return (None if row is None else label_of(row)), grid
+
+    def _require_own(self, owner: str, marker: Marker | None, *, made_now: bool, beside: bool) -> None:
+        """Raise unless ledger and folder belong together."""
+        remedy = "give the URL of this workspace's own ledger; a database holds one"
+        if marker is not None and marker.workspace != owner:
+            raise WorkspaceError("the ledger belongs to another workspace", self.workspace, remedy)
+        if marker is None and not made_now and not beside:
+            with self._ledger.reading() as session:
+                path = session.scalars(select(LabelRow.path).limit(1)).first()
+            if path is not None and not (self.workspace / path).is_file():
+                raise WorkspaceError("the ledger has labels of another workspace", self.workspace, remedy)
+
+    def _recover(self, report: Reporter) -> None:
+        """Set aside label files that never got a row, and say which rows have lost their file."""
+        with self._ledger.writing() as session:  # nobody is between a rename and its commit now
+            paths = session.execute(select(LabelRow.path, LabelRow.probability_path))
+            known = [path for pair in paths for path in pair if path is not None]
+            moved, missing = self._files.recover(known)
+        self._files.clear_staging()
+        for path in moved:
+            report.warn(f"{path}: a label file of a process that was killed; it was moved here", "workspace")
+        for name in missing:
+            report.warn(
+                f"{self.workspace / name}: the file of this label is gone – restore it from a backup", "workspace"
+            )
+
+
+def _ledger_of(workspace: Path, url: str | None, marker: Marker | None) -> Ledger:
+    if url is not None:
+        return Ledger(url)
+    if marker is not None and marker.ledger != "sqlite":
+        remedy = "give the URL of its database"
+        raise WorkspaceError(f"the ledger of this workspace is in {marker.ledger}", workspace, remedy)
+    if marker is not None and not (workspace / LEDGER).is_file():
+        raise WorkspaceError("the ledger is missing", workspace / LEDGER, "restore it from a backup of the workspace")
+    return Ledger(sqlite_url(workspace / LEDGER))
+
+
+def _check_case_id(case_id: str) -> None:
+    try:
+        study, _ = split_case_id(case_id)
+    except ValueError as error:
+        raise LabelError(str(error)) from None
+    if study != safe_key(study):
+        raise LabelError(f"the study key {study!r} cannot be part of a file name", None, f"use {safe_key(study)!r}")
+
+
+def _complete(row: LabelRow, session: Session, staged: Staged, mask: Volume) -> None:
+    """Fill in what depends on the other labels of the case, and on the files."""
+    newest = _newest(session, row.case_id)
+    if newest is not None:
+        require_same_grid(mask.geometry, from_plain_grid(newest.grid)[0], row.case_id)
+    study, phase = split_case_id(row.case_id)
+    row.study, row.phase = study, phase.value
+    row.version = 1 if newest is None else newest.version + 1
+    row.id = f"{row.case_id}.v{row.version}"
+    row.path = f"{LABELS}/{row.case_id}/{row.id}.nii.gz"
+    row.probability_path = None if staged.probability is None else f"{LABELS}/{row.case_id}/{row.id}.probability.nii.gz"
+    row.sha256 = staged.sha256
+    row.created = now()
+    row.volume_ml = mask.volume_ml()
+    row.grid = plain_grid(mask)
+
+
+def _row(session: Session, label_id: str) -> LabelRow:
+    row = session.get(LabelRow, label_id)
+    if row is None:
+        raise LabelError("there is no such label", label_id)
+    return row
+
+
+def _with_key(session: Session, key: str | None, case_id: str) -> LabelRow | None:
+    if key is None:
+        return None
+    row = session.scalars(select(LabelRow).where(LabelRow.key == key)).first()
+    if row is not None and row.case_id != case_id:
+        raise LabelError(f"the key {key!r} belongs to {row.case_id}", case_id, "use another key for each case")
+    return row
+
+
+def _newest(session: Session, case_id: str) -> LabelRow | None:
+    query = select(LabelRow).where(LabelRow.case_id == case_id).order_by(LabelRow.version.desc()).limit(1)
+    return session.scalars(query).first()
+
+
+def _review_row(row: LabelRow, author: str, seconds: float, comment: str) -> ReviewRow:
+    return ReviewRow(label_id=row.id, state=row.state, author=author, seconds=seconds, comment=comment, time=now())
+
+
+def _standing(labels: Iterable[Label]) -> dict[str, Label]:
+    best: dict[str, Label] = {}
+    for label in labels:  # in order of version
+        if label.state is LabelState.REJECTED:
+            continue
+        known = best.get(label.case_id)
+        if known is None or RANK[label.state] >= RANK[known.state]:
+            best[label.case_id] = label
+    return best
