@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from LiverSegSSLLib.volume import Volume, write_volume
+from LiverSegSSLLib.volume import Volume, read_volume, write_volume
 
 LABELS = "labels"
 STAGING = "staging"
@@ -115,6 +115,12 @@ class LabelFiles:
 def quantise(probability: np.ndarray) -> np.ndarray:
     """Probabilities in [0, 1] as bytes; half a step is 1/510."""
     return np.rint(probability.astype(np.float32) * 255).astype(np.uint8)
+
+
+def read_probability(path: Path) -> Volume:
+    """A probability map as it is kept (bytes, p · 255) as float32 in [0, 1], in steps of 1/255."""
+    volume = read_volume(path)
+    return volume.with_array(volume.array.astype(np.float32) / np.float32(255))
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,14 +16,14 @@ from LiverSegSSLLib.cohort.study import Case, Phase, split_case_id
 from LiverSegSSLLib.errors import LabelError, WorkspaceError
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.labels.checks import Grid, checked_mask
-from LiverSegSSLLib.labels.files import LABELS, LabelFiles, Staged, sha256_of
+from LiverSegSSLLib.labels.files import LABELS, LabelFiles, Staged, read_probability, sha256_of
 from LiverSegSSLLib.labels.label import NO_PARAMETERS, RANK, Label, LabelState, Review, may_become
 from LiverSegSSLLib.labels.ledger import LabelRow, Ledger, ReviewRow, now, sqlite_url
 from LiverSegSSLLib.labels.marker import Marker, read_marker, write_marker
 from LiverSegSSLLib.labels.rows import from_plain_grid, label_of, plain_grid, plain_parameters, review_of
 from LiverSegSSLLib.labels.verdicts import Verdicts
 from LiverSegSSLLib.types import Decision, Score
-from LiverSegSSLLib.volume import Volume, read_header, read_mask, read_volume, require_same_grid
+from LiverSegSSLLib.volume import Volume, read_header, read_mask, require_same_grid
 
 LEDGER = "ledger.sqlite"
 
@@ -214,6 +213,12 @@ class LabelStore:
         with self._ledger.reading() as session:
             return label_of(_row(session, label_id))
 
+    def find(self, key: str) -> Label | None:
+        """The label that was added under a key, if there is one."""
+        with self._ledger.reading() as session:
+            row = session.scalars(select(LabelRow).where(LabelRow.key == key)).first()
+            return None if row is None else label_of(row)
+
     def labels(
         self,
         *,
@@ -268,12 +273,14 @@ class LabelStore:
         """The mask of a label, uint8 0/1."""
         return read_mask(self.mask_path(label))
 
+    def probability_path(self, label: Label) -> Path | None:
+        """Where the probability map of a label lies (bytes, p · 255), if it has one."""
+        return None if label.probability_path is None else self.workspace / label.probability_path
+
     def read_probability(self, label: Label) -> Volume | None:
         """The probability map of a label as float32 in steps of 1/255, if it has one."""
-        if label.probability_path is None:
-            return None
-        volume = read_volume(self.workspace / label.probability_path)
-        return volume.with_array(volume.array.astype(np.float32) / np.float32(255))
+        path = self.probability_path(label)
+        return None if path is None else read_probability(path)
 
     def verify(self, label: Label) -> bool:
         """Whether the mask file is there and unchanged."""
