@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LiverSegSSLLib.cohort.study import split_case_id
-from LiverSegSSLLib.score.entropy import slice_entropy
+from LiverSegSSLLib.doubt import slice_entropy
 from LiverSegSSLLib.score.selection import weakest
 from LiverSegSSLLib.types import Decision, Score
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 
-from LiverSegSSLLib.score.entropy import EntropyScore, binary_entropy, doubtful_share, mean_entropy, slice_entropy
+from LiverSegSSLLib.doubt import binary_entropy, slice_entropy
+from LiverSegSSLLib.score.entropy import EntropyScore, doubtful_share, mean_entropy
 from LiverSegSSLLib.score.evidence import Evidence
 from LiverSegSSLLib.score.parts import LargestComponentScore
 from LiverSegSSLLib.score.review_order import doubtful_slices
