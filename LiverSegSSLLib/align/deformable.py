@@ -1,0 +1,2 @@
+def register_deformable(*a, **k):
+    raise NotImplementedError
