@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +30,8 @@ offsets: at 500 mm their rounding alone is 3e-5 mm, and scanner exports differ b
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 """File name endings that are read as images."""
+
+_WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")  # not .mhd: two files cannot appear at once
 
 Interpolation = Literal["linear", "nearest", "bspline"]
 
@@ -214,8 +219,8 @@ def write_volume(volume: Volume, path: Path, dtype: np.dtype[Any] | type | None 
     """
     import SimpleITK as sitk
 
-    if not is_image_name(path.name):
-        raise ImageError("is not an image file name", path, f"use one of {', '.join(IMAGE_SUFFIXES)}")
+    if not path.name.lower().endswith(_WRITTEN_SUFFIXES):
+        raise ImageError("is no name for an image to write", path, f"use one of {', '.join(_WRITTEN_SUFFIXES)}")
     array = volume.array if dtype is None else volume.array.astype(dtype)
     image = to_sitk(volume.with_array(array))
     if volume.trailing_singleton:
@@ -253,7 +258,9 @@ def resample(
     import SimpleITK as sitk
 
     kinds = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
-    image = to_sitk(volume)
+    # ITK cuts off what lies behind the point of whole numbers; their nearest is meant.
+    rounded = volume.array.dtype.kind in "iu" and interpolation != "nearest"
+    image = to_sitk(volume.with_array(volume.array.astype(np.float32)) if rounded else volume)
     result = sitk.Resample(
         image,
         geometry.size,
@@ -265,7 +272,11 @@ def resample(
         outside,
         image.GetPixelID(),
     )
-    return Volume(sitk.GetArrayFromImage(result), geometry, volume.trailing_singleton)
+    array = sitk.GetArrayFromImage(result)
+    if rounded:
+        limits = np.iinfo(volume.array.dtype)
+        array = np.clip(np.rint(array), limits.min, limits.max).astype(volume.array.dtype)
+    return Volume(array, geometry, volume.trailing_singleton)
 
 
 def with_spacing(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
@@ -334,13 +345,29 @@ def _sitk_read(path: Path, read: Any) -> Any:
     if not is_image_name(path.name):
         raise ImageError("is not an image file", path, f"give one of {', '.join(IMAGE_SUFFIXES)}")
     try:
-        return read(str(path))
+        with _alone(path) as name:
+            return read(name)
     except RuntimeError as error:
         lines = [
             line for line in str(error).strip().splitlines() if not line.startswith("Reason:")
         ]  # errno, misleading
         reason = lines[-1].split("): ")[-1].strip()
         raise ImageError(f"cannot be read ({reason})", path, "export the image again") from None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[str]:
+    """A name under which ITK opens this very file: asked for ``a.nii.gz`` it reads ``a.nii`` if that lies beside it."""
+    if not (path.name.lower().endswith(".nii.gz") and path.with_name(path.name[:-3]).exists()):
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        name = Path(folder) / "image.nii.gz"
+        try:
+            name.symlink_to(path.absolute())
+        except OSError:  # Windows, without the right to make links
+            shutil.copyfile(path, name)
+        yield str(name)
 
 
 def _sitk_header(path: Path) -> sitk.ImageFileReader:
