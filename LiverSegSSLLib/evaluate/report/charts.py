@@ -59,7 +59,7 @@ def dice_chart(rows: Sequence[MetricRow]) -> str:
         axes.grid(axis="y", color="#808080", alpha=0.3, linewidth=0.6)
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
 
-    return _svg(draw, (1.2 + 1.1 * len(phases), 3.0), "Dice of every case by phase")
+    return _svg(draw, (1.2 + 1.1 * len(phases), 3.0), "Dice of every case by phase", "dice")
 
 
 def curve_chart(curve: Curve) -> str:
@@ -80,7 +80,7 @@ def curve_chart(curve: Curve) -> str:
                 )
             _finish(axes)
 
-    return _svg(draw, (3.4 * len(groups), 2.3), f"Training curves of {curve.stage}")
+    return _svg(draw, (3.4 * len(groups), 2.3), f"Training curves of {curve.stage}", repr(curve))
 
 
 def _finish(axes: Axes) -> None:
@@ -92,14 +92,14 @@ def _finish(axes: Axes) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _svg(draw: Any, size_inches: tuple[float, float], title: str) -> str:
+def _svg(draw: Any, size_inches: tuple[float, float], title: str, salt: str) -> str:
+    """Draw and tidy up. ``salt`` keeps identifiers of two charts in a page apart, and the same from run to run."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     text = io.StringIO()
-    # The salt keeps identifiers of two charts in one page apart, and the same from run to run.
-    with mpl.rc_context({**STYLE, "svg.hashsalt": title}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": salt}):
         figure = Figure(figsize=size_inches, layout="constrained")
         figure.patch.set_alpha(0)
         FigureCanvasSVG(figure)
@@ -111,6 +111,8 @@ def _svg(draw: Any, size_inches: tuple[float, float], title: str) -> str:
     drawing = text.getvalue()
     drawing = drawing[drawing.index("<svg") :].replace(INK, "currentColor")
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    used = set(re.findall(r"#([\w.-]+)", drawing))
+    drawing = re.sub(r' id="([^"]*)"', lambda found: found.group() if found.group(1) in used else "", drawing)
     return drawing.replace("<svg ", f'<svg role="img" aria-label="{_escaped(title)}" class="chart" ', 1)
 
 

@@ -101,6 +101,6 @@ class Report:
 
 PHANTOM_LIMIT = (
     "The studies are the built-in digital phantom: simulated anatomy and simulated images. They show that the program "
-    "works from end to end; they are no clinical evidence, and numbers on patients will be lower."
+    "works from end to end. They are no clinical evidence: do not expect these numbers on patients."
 )
 """The sentence that a report on the phantom must carry."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from LiverSegSSLLib.atomic import write_bytes
 from LiverSegSSLLib.cohort.study import split_case_id
 from LiverSegSSLLib.evaluate.report.model import TRUTH, CasePicture
 from LiverSegSSLLib.evaluate.report.palette import colours
@@ -40,7 +39,7 @@ def write_montage(cases: Sequence[CasePicture], path: Path, columns: int = 4) ->
             study = split_case_id(case.case_id)[0]
             level_mm = float(scene.levels_mm[_largest(scene)])
         pictures.append((case, cut(scene, int(np.argmin(np.abs(scene.levels_mm - level_mm))), width_px=400)))
-    _write(path, _draw(pictures, columns))
+    write_bytes(path, _draw(pictures, columns))
 
 
 def _largest(scene: Scene) -> int:
@@ -53,6 +52,7 @@ def _largest(scene: Scene) -> int:
 def _draw(pictures: Sequence[tuple[CasePicture, SlicePicture]], columns: int) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
 
     names = sorted({name: None for case, _ in pictures for name in case.contours}, key=lambda name: name != TRUTH)
@@ -61,10 +61,8 @@ def _draw(pictures: Sequence[tuple[CasePicture, SlicePicture]], columns: int) ->
     rows = -(-len(pictures) // columns)
     shape = max((picture.grey.shape[0] / picture.grey.shape[1] for _, picture in pictures), default=0.8)
     height = rows * (PANEL_INCHES * shape + 0.25) + 0.35
-    figure = Figure(
-        figsize=(columns * PANEL_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black", layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    figure = Figure(figsize=(columns * PANEL_INCHES, height), dpi=DOTS_PER_INCH, facecolor="black", layout=tight)
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for one in axes:
@@ -96,17 +94,3 @@ def _panel(axes: Axes, case: CasePicture, picture: SlicePicture, palette: Mappin
     axes.set_ylim(height, 0)
     study, phase = split_case_id(case.case_id)
     axes.set_title(case.caption or f"{study} {phase.value}", color="white", fontsize=9, pad=3)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -5,7 +5,7 @@ Pictures are in radiological orientation: patient right on the left of the pictu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,11 @@ from LiverSegSSLLib.volume import Volume, axes_of, orient, read_mask, read_volum
 WIDTH_PX = 300
 """Most pixels of a picture along x or y."""
 
-WINDOW = (1.0, 99.0)
+WINDOW = (1.0, 99.7)
 """Percentiles of the non-zero voxels of the volume that become black and white."""
+
+BRIGHTEST = 3.0
+"""White is at most so many times as bright as the outlined organ: beside the fluid of a T2 the liver would be black."""
 
 Polygon = NDArray[np.float32]
 """Points (n, 2) of an outline, x and y in pixels from the top left corner of the picture."""
@@ -81,9 +84,10 @@ def load_scene(picture: CasePicture) -> Scene:
     matrix, (width, height, _) = turned.geometry.index_to_lps(), turned.geometry.size
     levels = matrix[2] @ [[width / 2], [height / 2], [0.0], [1.0]] + matrix[2, 2] * np.arange(len(turned.array))
     chances = None if probability is None else _chance(orient(probability))
+    outlined = {name: orient(mask).array > 0 for name, mask in masks.items()}
     return Scene(
-        grey=_window(turned.array),
-        masks={name: orient(mask).array > 0 for name, mask in masks.items()},
+        grey=_window(turned.array, list(outlined.values())),
+        masks=outlined,
         probability=chances,
         spacing_zyx=turned.geometry.spacing_zyx,
         levels_mm=levels,
@@ -158,12 +162,15 @@ def outlines(mask: NDArray[np.bool_], scale_xy: NDArray[Any]) -> tuple[Polygon, 
     return tuple(found)
 
 
-def _window(array: NDArray[Any]) -> NDArray[np.uint8]:
+def _window(array: NDArray[Any], organ: Sequence[NDArray[np.bool_]]) -> NDArray[np.uint8]:
     values = np.nan_to_num(array.astype(np.float32))
     present = values[values != 0]
     if not present.size:
         return np.zeros(values.shape, np.uint8)
     low, high = np.percentile(present, WINDOW)
+    inside = np.concatenate([values[:0].ravel(), *(values[mask] for mask in organ)])
+    if inside.size:
+        high = min(high, low + BRIGHTEST * max(float(np.median(inside)) - low, (high - low) / (4 * BRIGHTEST)))
     scaled = (values - low) / max(float(high - low), 1e-12) * 255
     return np.clip(scaled, 0, 255).astype(np.uint8)
 
