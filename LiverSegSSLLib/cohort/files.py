@@ -117,7 +117,7 @@ def _by_pattern(root: Path, pattern: str, phase: Phase | None) -> Split:
     fixed = None if phase is None else PhaseName(phase)
 
     def expression(length: int) -> str:
-        known = {"*": "[^/]*", "{study}": f"(?P<study>[^/]{{{length}}})"}
+        known = {"*": "[^/]*?", "{study}": f"(?P<study>[^/]{{{length}}})"}
         known |= {f"{{{name}}}": f"(?P<{name}>[^/]+?)" for name in _FIELDS[1:]}
         return "".join(known.get(piece) or re.escape(piece) for piece in pieces)
 
