@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,12 +178,12 @@ def test_the_cache_saves_reading_and_notices_changes(
 ) -> None:
     cache = tmp_path / "work" / "headers.json"
     opened: list[str] = []
-    monkeypatch.setattr(
-        facts, "read_header", lambda path, read=facts.read_header: opened.append(path.name) or read(path)
-    )
-    monkeypatch.setattr(
-        facts, "read_volume", lambda path, read=facts.read_volume: opened.append(path.name) or read(path)
-    )
+
+    def noting(read: Callable[[Path], object]) -> Callable[[Path], object]:
+        return lambda path: (opened.append(path.name), read(path))[1]  # type: ignore[func-returns-value]
+
+    for name in ("read_header", "read_volume"):
+        monkeypatch.setattr(facts, name, noting(getattr(facts, name)))
     first = open_cohort(good, cache=cache)
     assert sorted(opened) == ["GED4.nii.gz", "mask_GED4.nii.gz"]
     opened.clear()
