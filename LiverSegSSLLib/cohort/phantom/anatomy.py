@@ -56,18 +56,18 @@ def draw_anatomy(seed: int, stage: int | None = None, lesions: int | None = None
     place = (float(rng.normal(0, 6)), float(rng.normal(0, 6)), float(rng.normal(0, 25)))
     warp = draw_warp(rng, place, vector(np.clip(rng.normal(1.0, 0.045, 3), 0.9, 1.1)), 5.0)
 
-    right_kidney = viscera.kidney_shape(trunk, -1.0, float(rng.uniform(0.9, 1.12)), float(rng.uniform(-74, -54)))
-    left_kidney = viscera.kidney_shape(trunk, 1.0, float(rng.uniform(0.9, 1.15)), float(rng.uniform(-58, -36)))
+    right_kidney = viscera.kidney_shape(trunk, -1.0, float(rng.uniform(0.9, 1.12)), float(rng.uniform(-66, -48)))
+    left_kidney = viscera.kidney_shape(trunk, 1.0, float(rng.uniform(0.9, 1.15)), float(rng.uniform(-50, -32)))
     cava = vena_cava(trunk, max(apex[2] for apex in trunk.dome.apexes))
     has_gallbladder = bool(rng.uniform() < 0.85)
     gallbladder_size = float(rng.uniform(0.65, 1.3))
     form = lv.LiverForm(
         1.0,
         float(rng.uniform(0.97, 1.06) - 0.10 * severity),
-        float(rng.uniform(0.75, 1.15) + 0.15 * severity),
+        float(rng.uniform(0.75, 1.12) + 0.13 * severity),
         float(rng.uniform(0.85, 1.1) + 0.25 * severity),
         float(rng.choice([0.0, 0.0, 8.0, 20.0])),
-        float(max(0.0, rng.uniform(0.3, 0.8) * severity * 1.6)),
+        float(rng.uniform(0.2, 0.9) * severity),
         vector(rng.uniform(0, 6.28, 3)),
     )
     target_ml = float(np.clip(rng.normal(1550.0 - 180.0 * severity, 230.0), 1080.0, 2100.0))
@@ -132,6 +132,7 @@ def _draw_trunk(rng: np.random.Generator) -> Trunk:
     right = float(rng.uniform(86.0, 100.0))
     apexes = (
         (-0.53 * half_width, -4.0, right),
+        (0.0, -0.10 * half_depth, right - float(rng.uniform(16.0, 26.0))),  # the central tendon, under the heart
         (0.55 * half_width, 0.0, right - float(rng.uniform(6.0, 18.0))),
     )
     dome = Dome(apexes, (0.56 * half_width, 0.95 * half_depth), float(rng.uniform(46.0, 62.0)), 0.14)

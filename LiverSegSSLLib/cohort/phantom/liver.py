@@ -72,11 +72,11 @@ def liver_shape(frame: LiverFrame, form: LiverForm, neighbours: tuple[tuple[Shap
     a, b = trunk.half_width, trunk.half_depth
     right = Ellipsoid(
         frame.at(-(a - 60.0), 4.0, 4.0 - form.reach),
-        (82.0 * s * form.right, 92.0 * s, (92.0 + form.reach) * s),
+        (83.0 * s * form.right, 100.0 * s, (92.0 + form.reach) * s),
         tilted(0.0, 6.0, 0.0),
     )
     left = Ellipsoid(
-        frame.at(6.0, -0.42 * b, 44.0), (80.0 * s * form.left, 40.0 * s, 36.0 * s), tilted(-8.0, -13.0, -10.0)
+        frame.at(8.0, -0.42 * b, 44.0), (80.0 * s * form.left, 43.0 * s, 36.0 * s), tilted(-8.0, -13.0, -10.0)
     )
     # The visceral surface: hollow, facing back, down and left; a large sphere through the hilum.
     facing = np.array([0.50, 0.42, -0.76])

@@ -26,6 +26,9 @@ COARSER_MM = 1.2
 """What one unit of ``scale`` adds to the in-plane spacing. A sum, not a factor: the finest images (0.34 mm) become
 quick and the coarsest (1.95 mm) stay readable."""
 
+LOWER_MM = 8.0
+"""How far the slab's middle lies below the liver's: slabs reach down to take the kidneys in."""
+
 LIVER_MARGIN_MM = 8.0
 """Least distance of the liver from the ends of the slab."""
 
@@ -130,6 +133,7 @@ def plan_grid(
     centre[0] = 0.5 * (anatomy.body_box[0][0] + anatomy.body_box[1][0])
     centre[1] = 0.5 * (anatomy.body_box[0][1] + anatomy.body_box[1][1])
     centre += rng.uniform(-3.0, 3.0, 3)
+    centre[2] -= LOWER_MM
     # A leaning slab must hold the corners of the liver's box.
     reach = np.maximum(np.abs(high - centre), np.abs(low - centre))
     needed = 2.0 * (reach[2] + abs(shift[2]) + LIVER_MARGIN_MM)
@@ -137,7 +141,7 @@ def plan_grid(
     thickness = float(rng.uniform(*imaging.slice_mm)) * (np.sqrt(scale) if imaging.volumetric else 1.0)
     fewest = int(np.ceil(imaging.slices[0] / (np.sqrt(scale) if imaging.volumetric else 1.0)))
     # A liver too long for the most slices allowed gets thicker ones, as on a scanner with a breath-hold to keep.
-    thickness = round(max(thickness, needed / imaging.slices[1]), 3)
+    thickness = float(np.ceil(1000.0 * max(thickness, needed / imaging.slices[1])) / 1000.0)
     count = max(fewest, int(np.ceil(needed / thickness)))
     body = np.subtract(anatomy.body_box[1], anatomy.body_box[0])[:2] + 2 * BODY_MARGIN_MM
     columns, rows = (2 * int(np.ceil(0.5 * extent / in_plane)) for extent in body)

@@ -133,3 +133,9 @@ def _write_text(path: Path, text: str) -> None:
     partial = path.with_name(f".writing-{path.name}")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def is_phantom(folder: Path) -> bool:
+    """Whether a cohort folder, or the one it lies in, was written by :func:`write_phantom_cohort`."""
+    notes = (place / "README.txt" for place in (folder, folder.parent))
+    return any(note.is_file() and note.read_text(encoding="utf-8", errors="replace") == README for note in notes)

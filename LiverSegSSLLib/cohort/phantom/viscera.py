@@ -28,7 +28,7 @@ from LiverSegSSLLib.cohort.phantom.shapes import (
 
 @dataclass(frozen=True)
 class Coils:
-    """A gyroid: a connected, winding half of space, as small bowel loops fill theirs."""
+    """A bent gyroid: winding bands through all of space, as small bowel loops fill theirs."""
 
     wavelength_mm: float
     phases: Vector
@@ -37,6 +37,8 @@ class Coils:
     def distance(self, points: Points) -> Array:
         k = float(2.0 * np.pi / self.wavelength_mm)
         x, y, z = (p * k + a for p, a in zip(points, self.phases, strict=True))
+        bend_x, bend_y = 1.1 * np.sin(0.43 * y + 0.31 * z), 1.1 * np.sin(0.37 * z - 0.41 * x)
+        x, y, z = x + bend_x, y + bend_y, z + bend_x - bend_y  # unbent, the bands would run parallel
         field = np.sin(x) * np.cos(y) + np.sin(y) * np.cos(z) + np.sin(z) * np.cos(x)
         return np.asarray((np.abs(field) - (1.0 - self.level)) / (1.2 * k))
 
