@@ -1,0 +1,79 @@
+"""What is learnt from: images with a label, and how far each label is trusted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from LiverSegSSLLib.cohort.study import split_case_id
+from LiverSegSSLLib.errors import BadInputError, LabelError, LiverSegError
+from LiverSegSSLLib.events import SILENT, Reporter
+from LiverSegSSLLib.volume import read_geometry, read_mask
+
+Role = Literal["expert", "pseudo"]
+"""``expert``: drawn or corrected by a person; ``pseudo``: proposed by a method."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True)
+class TrainingCase:
+    """One image and the label to learn from it.
+
+    :param case_id: ``<study>__<phase>``; becomes nnU-Net's identifier and part of file names.
+    :param image: 3-D image, or 4-D with one frame.
+    :param label: mask on the image's grid.
+    :param role: expert labels are in every training; pseudo labels obey the out-of-fold rule.
+    :param group: what must not be torn apart by folds, normally the patient; empty: the study of the case id.
+    :param stratum: folds are balanced over its values (the vendor, for example).
+    :param liver_value: value of the liver in the label file; ``None``: every value above 0.
+    """
+
+    case_id: str
+    image: Path
+    label: Path
+    role: Role
+    group: str = ""
+    stratum: str = ""
+    liver_value: int | None = None
+
+    @property
+    def unit(self) -> str:
+        """The group that stays together in the folds."""
+        return self.group or split_case_id(self.case_id)[0]
+
+
+def check_cases(cases: Sequence[TrainingCase], report: Reporter = SILENT) -> tuple[TrainingCase, ...]:
+    """The cases that can be trained on, sorted by id. What is wrong with a pseudo label is said and it is left out.
+
+    :raises BadInputError: an id is given twice or cannot be a file name, or nothing is left.
+    :raises LabelError: an expert label is empty, unreadable or on another grid.
+    """
+    twice = [case_id for case_id, count in Counter(case.case_id for case in cases).items() if count > 1]
+    if twice:
+        raise BadInputError("is given twice for training", ", ".join(sorted(twice)), "give each case one label")
+    kept = []
+    for case in sorted(cases, key=lambda case: case.case_id):
+        if not _ID.fullmatch(case.case_id):
+            raise BadInputError("cannot be part of a file name", case.case_id, "rename the study")
+        try:
+            _check_label(case)
+        except LiverSegError as error:
+            if case.role == "expert":
+                raise
+            report.warn(f"not trained on: {error}", "train")
+            continue
+        kept.append(case)
+    if not kept:
+        raise BadInputError("there is no case to train on", None, "label a case, or loosen the selection")
+    return tuple(kept)
+
+
+def _check_label(case: TrainingCase) -> None:
+    mask = read_mask(case.label, image=read_geometry(case.image), value=case.liver_value)
+    if not mask.array.any():
+        raise LabelError("is an empty mask", case.label, "draw the liver, or leave the case out")

@@ -1,0 +1,90 @@
+"""Child process: train one fold. ``python -m LiverSegSSLLib.learn.fold SPEC PARENT``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification, trainer_class
+from LiverSegSSLLib.errors import TrainingError
+from LiverSegSSLLib.events import Event, Reporter
+from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
+
+FINAL = "checkpoint_final.pth"
+"""A fold that has it is trained."""
+
+_LATEST = "checkpoint_latest.pth"
+
+
+def main() -> int:
+    """Entry point."""
+    specification = child_specification()
+    report = child_reporter()
+    stage = str(specification["stage"])
+    try:
+        report.send(Event("result", stage, "", train_fold(specification, report)))
+    except Exception as error:  # everything must reach the parent as one line
+        return child_failed(report, stage, error)
+    return 0
+
+
+def train_fold(specification: dict[str, Any], report: Reporter) -> dict[str, Any]:
+    """Train, or continue from the last checkpoint; events: one metric and one progress an epoch.
+
+    :raises TrainingError: the loss is not a number, or the weights to begin with do not fit.
+    """
+    import torch
+
+    stage, device = str(specification["stage"]), torch.device(specification["device"])
+    if device.type == "cpu":
+        torch.set_num_threads(int(specification["threads"]))
+    else:
+        torch.set_num_threads(1)
+        torch.backends.cudnn.benchmark = True
+    # Products of tiny numbers are slow on many processors and change nothing.
+    torch.set_flush_denormal(True)
+    folder = Path(specification["preprocessed"])
+    plans = json.loads((folder / f"{PLANS}.json").read_text(encoding="utf-8"))
+    dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    trainer = trainer_class(specification["trainer"])(
+        plans={**plans, "continue_training": True},
+        configuration=CONFIGURATION,
+        fold=specification["fold"],
+        dataset_json=dataset_json,
+        device=device,
+    )
+    _begin(trainer, specification.get("init"), report, stage)
+
+    def listen(numbers: dict[str, float]) -> None:
+        left = int(numbers["epochs"]) - int(numbers["epoch"])
+        report.metric(stage, **numbers, seconds_left=left * numbers["seconds"])
+        report.progress(stage, int(numbers["epoch"]), int(numbers["epochs"]))
+
+    trainer.listener = listen
+    trainer.run_training()
+    return {"curve": trainer.curve()}
+
+
+def _begin(trainer: Any, init: str | None, report: Reporter, stage: str) -> None:
+    latest = Path(trainer.output_folder) / _LATEST
+    if latest.is_file():
+        trainer.load_checkpoint(str(latest))
+        report.info(f"continues after epoch {trainer.current_epoch}", stage)
+        return
+    trainer.initialize()
+    if init is None:
+        return
+    import torch
+
+    weights = torch.load(init, map_location="cpu", weights_only=False)["network_weights"]
+    own = trainer.network.state_dict()
+    if weights.keys() != own.keys() or any(weights[name].shape != own[name].shape for name in own):
+        raise TrainingError("is another network than the one to train", init, "train without init, or same preset")
+    trainer.network.load_state_dict(weights)
+    report.info("begins with the weights of an earlier model", stage)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

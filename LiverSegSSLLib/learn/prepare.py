@@ -1,0 +1,126 @@
+"""Child process: fingerprint, plan and preprocess a dataset. ``python -m LiverSegSSLLib.learn.prepare SPEC PARENT``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification
+from LiverSegSSLLib.errors import TrainingError
+from LiverSegSSLLib.events import Event, Reporter
+from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.options import Preset
+from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS, plans_from_preset, with_options
+from LiverSegSSLLib.learn.preprocess import (
+    dataset_fingerprint,
+    file_key,
+    fingerprint_case,
+    image_key,
+    preprocess,
+)
+
+
+def main() -> int:
+    """Entry point; the specification is what :func:`LiverSegSSLLib.learn.train.train` writes."""
+    specification = child_specification()
+    report = child_reporter()
+    try:
+        report.send(Event("result", "prepare", "", prepare(specification, report)))
+    except Exception as error:  # everything must reach the parent as one line
+        return child_failed(report, "prepare", error)
+    return 0
+
+
+def prepare(specification: dict[str, Any], report: Reporter) -> dict[str, Any]:
+    """Plan and preprocess; returns the device that training will use."""
+    cases = [case_from(data) for data in specification["cases"]]
+    raw, folder = Path(specification["raw"]), Path(specification["preprocessed"])
+    preset = Preset.model_validate(specification["preset"])
+    dataset_json = json.loads((raw / "dataset.json").read_text(encoding="utf-8"))
+    workers = int(specification["workers"])
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 and len(cases) > 3 else None
+    with pool or nullcontext():
+        plans = _plans(cases, preset, folder, dataset_json, pool, report)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "dataset.json", dataset_json)
+        (folder / f"{PLANS}.json").write_text(json.dumps(plans, indent=2), encoding="utf-8")
+        written = preprocess(cases, plans, dataset_json, folder, pool, report)
+    report.info(f"{len(cases)} cases prepared, {len(cases) - written} of them before", "prepare")
+    return {"device": resolved_device(specification["device"]), "written": written}
+
+
+def resolved_device(device: str) -> str:
+    """``auto`` becomes the best there is."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("there is no usable GPU", "device cuda", "use --device cpu, or repair the driver")
+    return device
+
+
+def case_from(data: dict[str, Any]) -> TrainingCase:
+    """A training case from JSON."""
+    return TrainingCase(**{**data, "image": Path(data["image"]), "label": Path(data["label"])})
+
+
+def _plans(
+    cases: list[TrainingCase],
+    preset: Preset,
+    folder: Path,
+    dataset_json: dict[str, Any],
+    pool: Executor | None,
+    report: Reporter,
+) -> dict[str, Any]:
+    """The plans; made anew when the cases, their labels or the preset's geometry changed."""
+    key = {
+        "cases": {case.case_id: [image_key(case.image), file_key(case.label), case.liver_value] for case in cases},
+        "planner": [preset.planner, preset.gpu_memory_gb, preset.configuration],
+    }
+    store = folder / "planned.json"
+    if store.is_file():
+        saved = json.loads(store.read_text(encoding="utf-8"))
+        if saved["key"] == key:
+            return with_options(saved["plans"], preset)
+    found = []
+    for number, case in enumerate((pool.map if pool is not None else map)(fingerprint_case, cases), 1):
+        found.append(case)
+        report.progress("plan", number, len(cases))
+    fingerprint = dataset_fingerprint(found)
+    write_json(folder / "dataset_fingerprint.json", fingerprint)
+    if preset.planner is None:
+        plans = plans_from_preset(preset, folder.name, fingerprint, len(cases))
+    else:
+        plans = _nnunet_plans(preset, folder.name)
+    write_json(store, {"key": key, "plans": plans})
+    return with_options(plans, preset)
+
+
+def _nnunet_plans(preset: Preset, dataset: str) -> dict[str, Any]:
+    import nnunetv2
+    from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+    from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+
+    place = str(Path(nnunetv2.__path__[0]) / "experiment_planning")
+    planner_class = recursive_find_python_class(place, preset.planner, "nnunetv2.experiment_planning")
+    if planner_class is None:
+        raise TrainingError("is not a planner of this nnU-Net", preset.planner, "correct the preset")
+    memory = {} if preset.gpu_memory_gb is None else {"gpu_memory_target_in_gb": preset.gpu_memory_gb}
+    planner = planner_class(dataset, plans_name=PLANS, **memory)
+    plans: dict[str, Any] = planner.plan_experiment()
+    recursive_fix_for_json_export(plans)
+    if CONFIGURATION not in plans["configurations"]:
+        raise TrainingError("nnU-Net's planner made no 3-D configuration", dataset, "the images are single slices")
+    plans["configurations"] = {CONFIGURATION: plans["configurations"][CONFIGURATION]}
+    return plans
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""Train an ensemble of folds with nnU-Net; killed at any moment, the same call continues."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from LiverSegSSLLib import errors
+from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.engine import Child, Folders, environment
+from LiverSegSSLLib.errors import BadInputError, LiverSegError, TrainingError
+from LiverSegSSLLib.events import SILENT, Event, Reporter
+from LiverSegSSLLib.learn.cases import TrainingCase, check_cases
+from LiverSegSSLLib.learn.dataset import dataset_name, export_dataset
+from LiverSegSSLLib.learn.fold import FINAL
+from LiverSegSSLLib.learn.options import Preset, load_preset
+from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
+from LiverSegSSLLib.learn.preprocess import file_key, image_key
+from LiverSegSSLLib.learn.splits import Fold, FoldName, held_out_fold, make_folds
+
+TRAINER = "LiverSegTrainer"
+"""The class that nnU-Net looks up by name."""
+
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """What to train.
+
+    :param name: of the training, for example ``round1``; the same name and folder continue it.
+    :param cases: images with labels.
+    :param folder: nnU-Net's files go into ``raw``, ``preprocessed`` and ``results`` below it.
+    :param preset: a plan under ``Resources/Plans``.
+    :param folds: number of folds; 1: one model trained on everything, none held out.
+    :param options: changes to the preset, see :class:`LiverSegSSLLib.learn.options.TrainingOptions`.
+    :param device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    :param threads: processor cores to use in all; 0: those of this machine.
+    :param parallel_folds: folds trained at once; 0: one on a GPU, as many as there are cores without.
+    :param init: a model folder of an earlier training of the same preset to begin with. Fold i begins with fold i,
+        so keep the folds the same (same cases, same seed) or the out-of-fold rule is broken.
+    """
+
+    name: str
+    cases: tuple[TrainingCase, ...]
+    folder: Path
+    preset: str = "cpu"
+    folds: int = 5
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0
+    parallel_folds: int = 0
+    init: Path | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A trained ensemble.
+
+    ``held_out``: case → the fold whose model was not trained on that case's pseudo label; predict the case with that
+    fold alone and the prediction may become its next pseudo label. ``curves``: fold → one dictionary an epoch.
+    """
+
+    name: str
+    model_folder: Path
+    folds: tuple[FoldName, ...]
+    held_out: Mapping[str, int]
+    curves: Mapping[FoldName, tuple[dict[str, float], ...]]
+    seconds: float
+
+
+def train(spec: TrainSpec, report: Reporter = SILENT) -> RunResult:
+    """Plan, preprocess and train every fold.
+
+    What is finished is not done again; changed images, labels or options start the training anew.
+
+    :raises BadInputError: the cases or options cannot be trained with.
+    :raises TrainingError: a process failed; the message ends with what it said last, its log stays in the model
+        folder.
+    """
+    start = time.monotonic()
+    preset = load_preset(spec.preset, spec.options, spec.seed)
+    cases = check_cases(spec.cases, report)
+    splits = make_folds(cases, spec.folds, spec.seed) if spec.folds > 1 else ()
+    names: tuple[FoldName, ...] = tuple(range(len(splits))) if len(splits) > 1 else ("all",)
+    held_out = held_out_fold(splits) if len(splits) > 1 else {}
+    folders = Folders(spec.folder.absolute())
+    run = _Run(spec, preset, cases, splits, folders, dataset_name(folders, spec.name), report)
+    _begin_or_continue(run)
+    todo = [name for name in names if not (run.fold(name) / FINAL).is_file()]
+    if todo:
+        _train_folds(run, todo, _prepare(run))
+    curves = {name: tuple(_curve(run.fold(name))) for name in names}
+    _write_model_card(run, names, held_out)
+    seconds = time.monotonic() - start
+    return RunResult(spec.name, run.model, names, MappingProxyType(held_out), MappingProxyType(curves), seconds)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A training with everything that follows from its specification."""
+
+    spec: TrainSpec
+    preset: Preset
+    cases: Sequence[TrainingCase]
+    splits: Sequence[Fold]
+    folders: Folders
+    dataset: str
+    report: Reporter
+
+    @property
+    def model(self) -> Path:
+        """The model folder."""
+        return self.folders.results / self.dataset / f"{TRAINER}__{PLANS}__{CONFIGURATION}"
+
+    @property
+    def preprocessed(self) -> Path:
+        """nnU-Net's folder of this dataset under ``preprocessed``."""
+        return self.folders.preprocessed / self.dataset
+
+    @property
+    def cores(self) -> int:
+        """Processor cores to use."""
+        if self.spec.threads:
+            return self.spec.threads
+        available = getattr(os, "sched_getaffinity", None)
+        return len(available(0)) if available is not None else (os.cpu_count() or 1)
+
+    def fold(self, name: FoldName) -> Path:
+        """The folder of a fold."""
+        return self.model / f"fold_{name}"
+
+
+# --- steps ------------------------------------------------------------------------------------------------------
+
+
+def _begin_or_continue(run: _Run) -> None:
+    """Checkpoints of the same name but other inputs are not continued."""
+    stamp, identity = run.model / "liversegssl_run.json", _identity(run)
+    if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")).get("identity") == identity:
+        return
+    if stamp.is_file():
+        run.report.warn("labels, images or options changed: the training starts anew", "train")
+    if run.model.is_dir():
+        shutil.rmtree(run.model)
+    write_json(stamp, {"identity": identity})
+
+
+def _prepare(run: _Run) -> str:
+    """Export, plan, preprocess; returns the device."""
+    raw = run.folders.raw / run.dataset
+    export_dataset(run.cases, raw)
+    splits = [{"train": fold.train, "val": fold.val} for fold in run.splits]
+    write_json(run.preprocessed / "splits_final.json", splits)
+    specification = {
+        "cases": [{**asdict(case), "image": str(case.image), "label": str(case.label)} for case in run.cases],
+        "raw": str(raw),
+        "preprocessed": str(run.preprocessed),
+        "preset": run.preset.model_dump(mode="json"),
+        "workers": run.cores,
+        "device": run.spec.device,
+    }
+    path, log = run.model / "prepare.json", run.model / "prepare.log"
+    write_json(path, specification)
+    # nnU-Net's planner computes with as many threads as there are augmenters: none would be too few.
+    variables = environment(run.folders, threads=1, augmentation_workers=1)
+    child = Child("LiverSegSSLLib.learn.prepare", path, log, variables, run.report.send)
+    try:
+        _require_success(child, "the data could not be prepared")
+    finally:
+        child.stop()
+    assert child.result is not None
+    return str(child.result["device"])
+
+
+def _train_folds(run: _Run, todo: Sequence[FoldName], device: str) -> None:
+    at_once = run.spec.parallel_folds or (run.cores if device == "cpu" else 1)
+    at_once = max(1, min(at_once, len(todo)))
+    threads = max(1, run.cores // at_once) if device == "cpu" else 1
+    waiting, running = list(todo), dict[FoldName, Child]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                name = waiting.pop(0)
+                running[name] = _start_fold(run, name, device, threads)
+            while all(child.running for child in running.values()):
+                time.sleep(_POLL_S)
+            for name in [name for name, child in running.items() if not child.running]:
+                _require_success(running.pop(name), f"the training of fold {name} failed")
+    finally:
+        for child in running.values():
+            child.stop()
+
+
+def _start_fold(run: _Run, name: FoldName, device: str, threads: int) -> Child:
+    folder, stage = run.fold(name), f"train fold {name}"
+    specification = {
+        "stage": stage,
+        "fold": name,
+        "trainer": TRAINER,
+        "device": device,
+        "threads": threads,
+        "preprocessed": str(run.preprocessed),
+        "init": None if run.spec.init is None else str(_init_checkpoint(run.spec.init, name)),
+    }
+    write_json(folder / "fold.json", specification)
+    run.report.send(Event("state", stage, "", {"state": "running"}))
+    variables = environment(run.folders, threads, run.preset.training.augmentation_workers)
+    return Child("LiverSegSSLLib.learn.fold", folder / "fold.json", folder / "log.txt", variables, run.report.send)
+
+
+def _init_checkpoint(model: Path, name: FoldName) -> Path:
+    checkpoint = model / f"fold_{name}" / FINAL
+    if not checkpoint.is_file():
+        raise BadInputError("has no such fold to begin with", checkpoint.parent, "use the same number of folds")
+    return checkpoint
+
+
+def _require_success(child: Child, what: str) -> None:
+    code = child.wait()
+    if code == 0 and child.result is not None:
+        return
+    if child.error is not None and "kind" in child.error.data:
+        kind = getattr(errors, child.error.data["kind"], TrainingError)
+        if issubclass(kind, LiverSegError):
+            data = child.error.data
+            raise kind(data["what"], data["where"], data["remedy"])
+    raise TrainingError(f"{what}: {child.complaint()}", child.log, "the log says more")
+
+
+# --- identity and description of a training -----------------------------------------------------------------------
+
+
+def _identity(run: _Run) -> str:
+    init = run.spec.init
+    parts = [
+        run.preset.model_dump(mode="json"),
+        [
+            [case.case_id, image_key(case.image), file_key(case.label), case.liver_value, case.role]
+            for case in run.cases
+        ],
+        [[fold.train, fold.val] for fold in run.splits],
+        None if init is None else [file_key(path) for path in sorted(init.glob(f"fold_*/{FINAL}"))],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _write_model_card(run: _Run, names: Sequence[FoldName], held_out: Mapping[str, int]) -> None:
+    """What the model is, readable without this library."""
+    card = {
+        "name": run.spec.name,
+        "preset": run.preset.model_dump(mode="json"),
+        "seed": run.spec.seed,
+        "folds": list(names),
+        "held_out": dict(held_out),
+        "expert": [case.case_id for case in run.cases if case.role == "expert"],
+        "pseudo": [case.case_id for case in run.cases if case.role == "pseudo"],
+        "network_output": "background, liver",
+    }
+    write_json(run.model / "liversegssl_model.json", card)
+
+
+def _curve(fold: Path) -> list[dict[str, float]]:
+    path = fold / "curve.json"
+    curve: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return curve

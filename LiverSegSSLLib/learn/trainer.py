@@ -1,0 +1,238 @@
+"""nnU-Net's trainer with its constants from the plans, events instead of prints, and safe checkpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.errors import TrainingError
+from LiverSegSSLLib.learn.augment import training_transforms
+from LiverSegSSLLib.learn.options import OPTIONS_KEY, TrainingOptions
+
+AVERAGE_KEY = "liversegssl_raw_weights"
+"""In checkpoints of a training with averaged weights: the weights that the optimiser works on."""
+
+Listener = Callable[[dict[str, float]], None]
+
+
+class LiverSegTrainer(nnUNetTrainer):
+    """A supervised nnU-Net training whose options travel in the plans (``plans["liversegssl"]["training"]``).
+
+    With ``augmentation_workers: 0`` on a CPU every epoch draws its random numbers from seed, fold and epoch alone:
+    a training that was killed and continued ends with the same weights as one that was not.
+
+    Attributes:
+        listener: called after each epoch with numbers for the curves; what nnU-Net calls pseudo Dice is
+            ``agreement``, for it is measured against labels that are pseudo labels themselves.
+    """
+
+    def __init__(
+        self,
+        plans: dict[str, Any],
+        configuration: str,
+        fold: int,
+        dataset_json: dict[str, Any],
+        device: torch.device = torch.device("cuda"),  # noqa: B008 (nnU-Net calls it by these names)
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        options = TrainingOptions.model_validate(self.plans_manager.plans[OPTIONS_KEY]["training"])
+        self.options = options
+        self.num_epochs = options.epochs
+        self.num_iterations_per_epoch = options.iterations_per_epoch
+        self.num_val_iterations_per_epoch = options.val_iterations
+        self.initial_lr = options.learning_rate
+        self.weight_decay = options.weight_decay
+        self.oversample_foreground_percent = options.oversample_foreground
+        self.save_every = options.save_every
+        self.listener: Listener | None = None
+        self._average: dict[str, torch.Tensor] | None = None
+        self._raw: dict[str, torch.Tensor] | None = None
+        self._steps = 0
+        # Our report draws the curves; nnU-Net's picture takes a second an epoch.
+        self.logger.plot_progress_png = lambda output_folder: None
+
+    # --- what is trained ----------------------------------------------------------------------------------------
+
+    def initialize(self) -> None:
+        """Build the network; its first weights depend on the seed and the fold only."""
+        self._seed(-1)
+        super().initialize()
+
+    def configure_optimizers(self) -> tuple[Any, Any]:
+        """SGD as nnU-Net has it, or AdamW, which reaches a useful network in far fewer iterations."""
+        if self.options.optimizer == "sgd":
+            return super().configure_optimizers()
+        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, Any, Any, Any]:
+        """nnU-Net's choice, with our mirror axes; thick slices need no 2-D mode in our own scheme."""
+        rotation, flat, initial, _ = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        axes = self.options.augmentation.mirror_axes
+        self.inference_allowed_mirroring_axes = axes or None
+        if self.options.augmentation.scheme == "contrast":
+            flat, initial = False, _larger_patch(self.configuration_manager.patch_size)
+        return rotation, flat, initial, axes
+
+    def get_training_transforms(self, patch_size: Any, *args: Any, **kwargs: Any) -> Any:
+        """Ours or nnU-Net's, as the options say."""
+        if self.options.augmentation.scheme == "nnunet":
+            return nnUNetTrainer.get_training_transforms(patch_size, *args, **kwargs)
+        return training_transforms(
+            self.options.augmentation, tuple(int(side) for side in patch_size), self._get_deep_supervision_scales()
+        )
+
+    # --- one step, one epoch ------------------------------------------------------------------------------------
+
+    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """One step.
+
+        :raises TrainingError: the loss is not a number; the last checkpoint stays.
+        """
+        outcome: dict[str, Any] = super().train_step(batch)
+        self._require_finite(float(outcome["loss"]))
+        self._update_average()
+        return outcome
+
+    def on_train_epoch_start(self) -> None:
+        """Seed the epoch and set its learning rate."""
+        self._seed(self.current_epoch)
+        super().on_train_epoch_start()
+        warmup = self.options.warmup_epochs
+        if self.current_epoch < warmup:
+            for group in self.optimizer.param_groups:
+                group["lr"] *= (self.current_epoch + 1) / (warmup + 1)
+
+    def on_validation_epoch_start(self) -> None:
+        """Judge what would be saved: the averaged weights."""
+        self._swap_in_average()
+        super().on_validation_epoch_start()
+
+    def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
+        """Log, then go back to the weights that the optimiser works on."""
+        super().on_validation_epoch_end(val_outputs)
+        self._require_finite(float(self.logger.get_value("val_losses", step=-1)))
+
+    def on_epoch_end(self) -> None:
+        """Checkpoint, then tell the listener."""
+        super().on_epoch_end()
+        self._swap_out_average()
+        write_json(Path(self.output_folder) / "curve.json", self.curve())
+        if self.listener is not None:
+            self.listener(self.curve()[-1])
+
+    def on_train_end(self) -> None:
+        """The final model is the averaged one."""
+        self._swap_in_average()
+        super().on_train_end()
+
+    def curve(self) -> list[dict[str, float]]:
+        """One dictionary per finished epoch, since the beginning (also across restarts)."""
+        log = self.logger.local_logger.my_fantastic_logging
+        return [
+            {
+                "epoch": epoch + 1,
+                "epochs": self.num_epochs,
+                "loss": float(log["train_losses"][epoch]),
+                "val_loss": float(log["val_losses"][epoch]),
+                "agreement": float(log["mean_fg_dice"][epoch]),
+                "learning_rate": float(log["lrs"][epoch]),
+                "seconds": float(log["epoch_end_timestamps"][epoch] - log["epoch_start_timestamps"][epoch]),
+            }
+            for epoch in range(min(self.current_epoch, len(log["mean_fg_dice"])))
+        ]
+
+    # --- checkpoints --------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self, filename: str) -> None:
+        """As nnU-Net, but the file appears whole or not at all, and averaged weights are what it holds."""
+        if self.local_rank != 0 or self.disable_checkpointing:
+            return
+        temporary = f"{filename}.writing"
+        super().save_checkpoint(temporary)
+        if self._raw is not None:
+            checkpoint = torch.load(temporary, map_location="cpu", weights_only=False)
+            checkpoint[AVERAGE_KEY] = self._raw
+            torch.save(checkpoint, temporary)
+        with Path(temporary).open("rb+") as file:
+            os.fsync(file.fileno())
+        Path(temporary).replace(filename)
+
+    def load_checkpoint(self, filename_or_checkpoint: dict[str, Any] | str) -> None:
+        """As nnU-Net, and the weights that the optimiser works on."""
+        if not self.was_initialized:
+            self.initialize()
+        checkpoint = filename_or_checkpoint
+        if isinstance(checkpoint, str):
+            checkpoint = torch.load(checkpoint, map_location=self.device, weights_only=False)
+        super().load_checkpoint(checkpoint)
+        if AVERAGE_KEY in checkpoint:
+            self._average = {name: value.clone() for name, value in self._module().state_dict().items()}
+            self._module().load_state_dict(checkpoint[AVERAGE_KEY])
+            self._steps = self.current_epoch * self.num_iterations_per_epoch - 1
+
+    # --- nothing to see here ------------------------------------------------------------------------------------
+
+    def plot_network_architecture(self) -> None:
+        """Needs a package that nnU-Net no longer installs."""
+
+    # --- helpers ------------------------------------------------------------------------------------------------
+
+    def _seed(self, epoch: int) -> None:
+        fold = -1 if self.fold == "all" else int(self.fold)
+        state = np.random.SeedSequence([self.options.seed, fold + 1, epoch + 1]).generate_state(2)
+        random.seed(int(state[0]))
+        np.random.seed(int(state[0]))
+        torch.manual_seed(int(state[1]))
+
+    def _require_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} in epoch {self.current_epoch + 1}",
+                self.output_folder,
+                "lower the option learning_rate; the last good checkpoint was kept",
+            )
+
+    def _module(self) -> torch.nn.Module:
+        module = self.network.module if self.is_ddp else self.network
+        return getattr(module, "_orig_mod", module)
+
+    def _update_average(self) -> None:
+        if not self.options.average_weights:
+            return
+        weights = self._module().state_dict()
+        if self._average is None:
+            self._average = {name: value.clone() for name, value in weights.items()}
+            return
+        # Early on the memory is short, or the first weights would linger.
+        self._steps += 1
+        decay = min(self.options.average_weights, self._steps / (self._steps + 10))
+        for name, value in weights.items():
+            self._average[name].lerp_(value, 1 - decay)
+
+    def _swap_in_average(self) -> None:
+        if self._average is None or self._raw is not None:
+            return
+        self._raw = {name: value.clone() for name, value in self._module().state_dict().items()}
+        self._module().load_state_dict(self._average)
+
+    def _swap_out_average(self) -> None:
+        if self._raw is not None:
+            self._module().load_state_dict(self._raw)
+            self._raw = None
+
+
+def _larger_patch(patch_size: Any) -> list[int]:
+    """What is read so that a turned or scaled patch has few empty corners: a fifth more in the slice plane."""
+    depth, height, width = (int(side) for side in patch_size)
+    return [math.ceil(depth * 1.1), math.ceil(height * 1.2), math.ceil(width * 1.2)]

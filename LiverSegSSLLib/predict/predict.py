@@ -1,0 +1,159 @@
+"""Predict any number of cases with a trained ensemble, in a child process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from LiverSegSSLLib import errors
+from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.engine import Child, Folders, environment
+from LiverSegSSLLib.errors import BadInputError, JobError, LiverSegError
+from LiverSegSSLLib.events import SILENT, Reporter
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """One image to segment and where the results go (``None``: not wanted).
+
+    ``dtype`` of the mask file; empty: uint8. Files that exist are replaced.
+    """
+
+    case_id: str
+    image: Path
+    mask: Path | None = None
+    probability: Path | None = None
+    dtype: str = ""
+
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """How to predict.
+
+    :param step: distance of the windows as a fraction of their size; ``None``: what the model's preset says.
+    :param mirroring: average over mirrored images; ``None``: what the model's preset says.
+    :param adaptive: larger steps where there would be more than 20 windows (METHODS 6.6).
+    :param order: ``resample_first`` brings the network's output to the image's grid and then decides, as nnU-Net
+        does; ``threshold_first`` decides on the network's grid: less memory, staircase edges (METHODS 5.1).
+    :param largest: keep the largest connected part of the mask only. The probability is not touched.
+    """
+
+    step: float | None = None
+    mirroring: bool | None = None
+    adaptive: bool = False
+    order: Literal["resample_first", "threshold_first"] = "resample_first"
+    largest: bool = True
+
+
+@dataclass(frozen=True)
+class PredictionResult:
+    """What became of one task. ``failure``: why there is no mask, in words; ``empty``: no liver was found."""
+
+    case_id: str
+    mask: Path | None
+    probability: Path | None
+    seconds: float
+    folds: tuple[int | str, ...]
+    empty: bool = False
+    failure: str = ""
+
+
+def predict(
+    model_folder: Path,
+    tasks: Sequence[PredictionTask],
+    folds: Sequence[int | str] | None = None,
+    held_out: Mapping[str, int] | None = None,
+    settings: PredictionSettings = PredictionSettings(),
+    device: str = "auto",
+    threads: int = 0,
+    stage: str = "predict",
+    report: Reporter = SILENT,
+) -> tuple[PredictionResult, ...]:
+    """Segment every task's image; masks and probabilities lie on the image's own grid, in its file shape.
+
+    :param model_folder: the folder that holds ``plans.json`` and ``fold_…``.
+    :param folds: models to average; ``None``: all that are trained.
+    :param held_out: case id → fold; those cases are predicted by that fold alone, which has not seen their pseudo
+        label (the out-of-fold rule).
+    :param threads: processor cores; 0: those of this machine.
+    :return: one result a task, in the order of the tasks. A case that cannot be read has a ``failure``.
+    :raises BadInputError: not a model, or it lacks a fold.
+    :raises JobError: the process ended unexpectedly.
+    """
+    if not (model_folder / "plans.json").is_file():
+        raise BadInputError("is not a model folder", model_folder, "give the folder that contains fold_0")
+    if not tasks:
+        return ()
+    cases = [_case(task, folds, held_out or {}) for task in tasks]
+    specification = {
+        "model": str(model_folder.absolute()),
+        "cases": sorted(cases, key=lambda case: str(case["folds"])),
+        "settings": asdict(settings),
+        "device": device,
+        "threads": threads or _cores(),
+        "stage": stage,
+    }
+    outcomes = {outcome["case_id"]: outcome for outcome in _run(specification, model_folder, report)}
+    return tuple(_result(task, outcomes[task.case_id]) for task in tasks)
+
+
+def _case(task: PredictionTask, folds: Sequence[int | str] | None, held_out: Mapping[str, int]) -> dict[str, Any]:
+    chosen: list[int | str] | None = None if folds is None else list(folds)
+    if task.case_id in held_out:
+        chosen = [held_out[task.case_id]]
+    return {
+        "case_id": task.case_id,
+        "image": str(task.image),
+        "mask": "" if task.mask is None else str(task.mask),
+        "probability": "" if task.probability is None else str(task.probability),
+        "dtype": task.dtype,
+        "folds": chosen,
+    }
+
+
+def _run(specification: dict[str, Any], model: Path, report: Reporter) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="liversegssl-") as place:
+        path, log = Path(place) / "predict.json", Path(place) / "predict.log"
+        write_json(path, specification)
+        # The model is found by its folder; nnU-Net's own folders are not used in prediction.
+        variables = environment(Folders(Path(place)), int(specification["threads"]))
+        child = Child("LiverSegSSLLib.predict.child", path, log, variables, report.send)
+        try:
+            code = child.wait()
+        finally:
+            child.stop()
+    if code != 0 or child.result is None:
+        raise _failure(child, model)
+    cases: list[dict[str, Any]] = child.result["cases"]
+    return cases
+
+
+def _failure(child: Child, model: Path) -> LiverSegError:
+    if child.error is not None and "kind" in child.error.data:
+        kind = getattr(errors, child.error.data["kind"], JobError)
+        if issubclass(kind, LiverSegError):
+            data = child.error.data
+            return kind(data["what"], data["where"], data["remedy"])
+    return JobError(f"the prediction failed: {child.complaint()}", model)
+
+
+def _result(task: PredictionTask, outcome: dict[str, Any]) -> PredictionResult:
+    failed = bool(outcome["failure"])
+    return PredictionResult(
+        task.case_id,
+        None if failed else task.mask,
+        None if failed else task.probability,
+        float(outcome["seconds"]),
+        tuple(outcome["folds"]),
+        bool(outcome["empty"]),
+        str(outcome["failure"]),
+    )
+
+
+def _cores() -> int:
+    available = getattr(os, "sched_getaffinity", None)
+    return len(available(0)) if available is not None else (os.cpu_count() or 1)

@@ -1,0 +1,197 @@
+"""One loaded ensemble: image in, probability and mask on the image's own grid out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from nnunetv2.inference.export_prediction import convert_predicted_logits_to_segmentation_with_correct_shape
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from LiverSegSSLLib.components import largest_component
+from LiverSegSSLLib.engine import trainer_class
+from LiverSegSSLLib.errors import BadInputError
+from LiverSegSSLLib.predict.windows import adaptive_step, window_starts
+from LiverSegSSLLib.volume import Volume, axes_of, orient
+
+Order = Literal["resample_first", "threshold_first"]
+
+ORIENTATION = "RAS"
+"""The orientation in which models of this library see every image (nnU-Net's SimpleITKIOWithReorient)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to predict.
+
+    :param step: distance of the windows as a fraction of their size; ``None``: what the model's preset says.
+    :param mirroring: average over mirrored images; ``None``: what the model's preset says.
+    :param adaptive: larger steps where there would be more than 20 windows (METHODS 6.6).
+    :param order: ``resample_first`` brings the network's output to the image's grid and then decides, as nnU-Net
+        does; ``threshold_first`` decides on the network's grid: 1 byte a voxel, staircase edges (METHODS 5.1).
+    :param largest: keep the largest connected part of the mask only.
+    """
+
+    step: float | None = None
+    mirroring: bool | None = None
+    adaptive: bool = False
+    order: Order = "resample_first"
+    largest: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """``mask``: uint8 0/1; ``probability``: float32 in [0, 1]; both on the image's grid, in the image's file shape."""
+
+    mask: Volume
+    probability: Volume
+
+
+class Ensemble:
+    """The models of some folds, loaded once. Runs in a child process that has nnU-Net's variables.
+
+    :param folds: averaged (nnU-Net averages their logits); ``None``: all there are.
+    :raises BadInputError: it is not a model folder, or lacks a fold.
+    """
+
+    def __init__(
+        self, model: Path, folds: Sequence[int | str] | None, device: str, settings: Settings = Settings()
+    ) -> None:
+        self.folds = tuple(folds) if folds is not None else available_folds(model)
+        for fold in self.folds:
+            if not (model / f"fold_{fold}" / "checkpoint_final.pth").is_file():
+                raise BadInputError(f"has no trained fold {fold}", model, f"it has {available_folds(model)}")
+        if not self.folds:
+            raise BadInputError("holds no trained model", model, "give the folder that contains fold_0")
+        plans = json.loads((model / "plans.json").read_text(encoding="utf-8"))
+        advice = plans.get("liversegssl", {}).get("inference", {})
+        step = settings.step if settings.step is not None else float(advice.get("step_size", 0.5))
+        mirroring = settings.mirroring if settings.mirroring is not None else bool(advice.get("mirroring", True))
+        self.settings = settings
+        self._predictor = _Predictor(
+            tile_step_size=step,
+            use_gaussian=True,
+            use_mirroring=mirroring,
+            perform_everything_on_device=device == "cuda",
+            device=torch.device(device),
+            allow_tqdm=False,
+        )
+        self._predictor.adaptive = settings.adaptive
+        _load(self._predictor, model, self.folds, plans)
+        self._reorients = "Reorient" in plans["image_reader_writer"]
+
+    def predict(self, image: Volume) -> Prediction:
+        """Segment one image."""
+        axes = axes_of(image.geometry)
+        turned = orient(image, ORIENTATION) if self._reorients else image
+        array = turned.array.astype(np.float32)[None]
+        if not np.isfinite(array).all():
+            raise BadInputError("has voxels that are not numbers", None, "export the image again")
+        properties: dict[str, Any] = {"spacing": list(turned.geometry.spacing_zyx)}
+        mask, probability = self._on_image_grid(array, properties)
+        if self.settings.largest:
+            mask = largest_component(mask).astype(np.uint8)
+        back = [turned.with_array(mask), turned.with_array(probability)]
+        if self._reorients:
+            back = [orient(volume, axes) for volume in back]
+        # The image's own geometry, not one that went there and back: no rounding.
+        return Prediction(image.with_array(back[0].array), image.with_array(back[1].array))
+
+    def _on_image_grid(self, array: np.ndarray, properties: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        predictor = self._predictor
+        plans, configuration = predictor.plans_manager, predictor.configuration_manager
+        preprocessor = configuration.preprocessor_class(verbose=False)
+        if not array.any():  # nothing to crop to
+            return np.zeros(array.shape[1:], np.uint8), np.zeros(array.shape[1:], np.float32)
+        data, _, properties = preprocessor.run_case_npy(
+            array, None, properties, plans, configuration, predictor.dataset_json
+        )
+        logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(data)).float()
+        if self.settings.order == "resample_first":
+            mask, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
+                logits, plans, configuration, predictor.label_manager, properties, return_probabilities=True
+            )
+            return (mask > 0).astype(np.uint8), np.ascontiguousarray(1.0 - probabilities[0], dtype=np.float32)
+        # Two classes: softmax and argmax are a sigmoid of the difference and 1/2.
+        probability = torch.sigmoid(torch.logsumexp(logits[1:], 0) - logits[0]).numpy()
+        coarse = np.stack([probability > 0.5, probability]).astype(np.float32)
+        shape = properties["shape_after_cropping_and_before_resampling"]
+        mask, probability = _nearest(coarse[0], shape) > 0.5, _nearest(coarse[1], shape)
+        return _uncropped(mask, properties, plans, np.uint8), _uncropped(probability, properties, plans, np.float32)
+
+
+def available_folds(model: Path) -> tuple[int | str, ...]:
+    """The trained folds of a model folder: numbers in order; ``("all",)`` if that is the only one."""
+    found = [path.parent.name.removeprefix("fold_") for path in model.glob("fold_*/checkpoint_final.pth")]
+    numbers = tuple(sorted(int(name) for name in found if name.isdigit()))
+    return numbers or tuple(name for name in found if name == "all")
+
+
+class _Predictor(nnUNetPredictor):
+    """nnU-Net's predictor; the step may differ by axis."""
+
+    adaptive = False
+
+    def _internal_get_sliding_window_slicers(self, image_size: tuple[int, ...]) -> list[tuple[slice, ...]]:
+        window = self.configuration_manager.patch_size
+        if not self.adaptive or len(window) != len(image_size):
+            slicers: list[tuple[slice, ...]] = super()._internal_get_sliding_window_slicers(image_size)
+            return slicers
+        starts = window_starts(image_size, window, adaptive_step(image_size, window, self.tile_step_size))
+        return [
+            (slice(None), *(slice(first, first + side) for first, side in zip(corner, window, strict=True)))
+            for corner in itertools.product(*starts)
+        ]
+
+
+def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], plans: dict[str, Any]) -> None:
+    """nnU-Net's ``initialize_from_trained_model_folder``, with the trainer looked up by us."""
+    checkpoints = [
+        # nnU-Net's checkpoints hold more than tensors; they are this workspace's own or the user chose them.
+        torch.load(model / f"fold_{fold}" / "checkpoint_final.pth", map_location="cpu", weights_only=False)
+        for fold in folds
+    ]
+    first = checkpoints[0]
+    manager = PlansManager(plans)
+    configuration = manager.get_configuration(first["init_args"]["configuration"])
+    dataset_json = json.loads((model / "dataset.json").read_text(encoding="utf-8"))
+    network = trainer_class(first["trainer_name"]).build_network_architecture(
+        manager,
+        configuration,
+        determine_num_input_channels(manager, configuration, dataset_json),
+        manager.get_label_manager(dataset_json).num_segmentation_heads,
+        enable_deep_supervision=False,
+    )
+    network.load_state_dict(first["network_weights"])
+    predictor.manual_initialization(
+        network,
+        manager,
+        configuration,
+        [checkpoint["network_weights"] for checkpoint in checkpoints],
+        dataset_json,
+        first["trainer_name"],
+        first.get("inference_allowed_mirroring_axes"),
+    )
+
+
+def _nearest(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Nearest-neighbour resampling between grids over the same box; array (z, y, x)."""
+    index = [
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
+        for old, new in zip(array.shape, shape, strict=True)
+    ]
+    return array[np.ix_(*index)]
+
+
+def _uncropped(array: np.ndarray, properties: dict[str, Any], plans: Any, dtype: Any) -> np.ndarray:
+    whole = np.zeros(properties["shape_before_cropping"], dtype)
+    whole[tuple(slice(first, last) for first, last in properties["bbox_used_for_cropping"])] = array
+    return np.ascontiguousarray(whole.transpose(plans.transpose_backward))
