@@ -67,6 +67,7 @@ class Places:
         """Some cases side by side, for a slide or a README."""
         return self.run_folder / "overview.png"
 
-    def training(self, round_number: int) -> Path:
-        """What nnU-Net writes in a round."""
-        return self.workspace / "nnunet" / self.run / f"round{round_number}"
+    @property
+    def training(self) -> Path:
+        """What nnU-Net writes."""
+        return self.workspace / "nnunet" / self.run

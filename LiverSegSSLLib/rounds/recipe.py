@@ -43,6 +43,10 @@ class Select(_Strict):
     """Fraction kept of each phase and vendor, best first, of those that pass every score."""
     minimum: int = Field(default=1, ge=0)
     """Kept of each phase and vendor at least, if they pass."""
+    least_quality: float = Field(default=0.0, ge=0, le=1)
+    """A fixed threshold on the quality, beside the rank."""
+    by: tuple[Literal["phase", "vendor"], ...] = ("phase", "vendor")
+    """What makes a group."""
 
 
 class Learn(_Strict):
@@ -74,6 +78,8 @@ class Recipe(_Strict):
     """Phases to segment; empty: all that the cohort has."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     rounds: int = Field(default=1, ge=1, le=20)
+    stop_change: float = Field(default=0.01, ge=0)
+    """No further training when a round's labels changed by less than this on average (eq. 7 of METHODS 5)."""
     propose: tuple[ProposeStep, ...] = Field(min_length=1)
     propose_again: tuple[ProposeStep, ...] = (ProposeStep(method=NETWORK),)
     """Steps of the rounds after the first."""

@@ -1,0 +1,177 @@
+# Every file of the library that ships, by name: what is not listed is not packaged.
+
+set(LIVERSEGSSL_LIBRARY
+  LiverSegSSLLib/__init__.py
+  LiverSegSSLLib/align/__init__.py
+  LiverSegSSLLib/align/body_mask.py
+  LiverSegSSLLib/align/deformable.py
+  LiverSegSSLLib/align/linear.py
+  LiverSegSSLLib/align/register.py
+  LiverSegSSLLib/align/sobel.py
+  LiverSegSSLLib/align/soft_mask.py
+  LiverSegSSLLib/align/working.py
+  LiverSegSSLLib/atomic.py
+  LiverSegSSLLib/cli/__init__.py
+  LiverSegSSLLib/cli/doctor.py
+  LiverSegSSLLib/cli/follow.py
+  LiverSegSSLLib/cli/inspect.py
+  LiverSegSSLLib/cli/loop.py
+  LiverSegSSLLib/cli/main.py
+  LiverSegSSLLib/cli/options.py
+  LiverSegSSLLib/cli/recipes.py
+  LiverSegSSLLib/cli/review.py
+  LiverSegSSLLib/cli/show.py
+  LiverSegSSLLib/cohort/__init__.py
+  LiverSegSSLLib/cohort/care.py
+  LiverSegSSLLib/cohort/draft.py
+  LiverSegSSLLib/cohort/facts.py
+  LiverSegSSLLib/cohort/files.py
+  LiverSegSSLLib/cohort/folder.py
+  LiverSegSSLLib/cohort/index.py
+  LiverSegSSLLib/cohort/manifest.py
+  LiverSegSSLLib/cohort/names.py
+  LiverSegSSLLib/cohort/pairing.py
+  LiverSegSSLLib/cohort/phantom/__init__.py
+  LiverSegSSLLib/cohort/phantom/acquire.py
+  LiverSegSSLLib/cohort/phantom/anatomy.py
+  LiverSegSSLLib/cohort/phantom/artefacts.py
+  LiverSegSSLLib/cohort/phantom/liver.py
+  LiverSegSSLLib/cohort/phantom/paint.py
+  LiverSegSSLLib/cohort/phantom/parts.py
+  LiverSegSSLLib/cohort/phantom/picture.py
+  LiverSegSSLLib/cohort/phantom/protocols.py
+  LiverSegSSLLib/cohort/phantom/sequences.py
+  LiverSegSSLLib/cohort/phantom/shapes.py
+  LiverSegSSLLib/cohort/phantom/spec.py
+  LiverSegSSLLib/cohort/phantom/study.py
+  LiverSegSSLLib/cohort/phantom/tissues.py
+  LiverSegSSLLib/cohort/phantom/vessels.py
+  LiverSegSSLLib/cohort/phantom/viscera.py
+  LiverSegSSLLib/cohort/phantom/wall.py
+  LiverSegSSLLib/cohort/phantom/warp.py
+  LiverSegSSLLib/cohort/phase.py
+  LiverSegSSLLib/cohort/scan.py
+  LiverSegSSLLib/cohort/study.py
+  LiverSegSSLLib/cohort/summary.py
+  LiverSegSSLLib/components.py
+  LiverSegSSLLib/doubt.py
+  LiverSegSSLLib/engine.py
+  LiverSegSSLLib/errors.py
+  LiverSegSSLLib/evaluate/__init__.py
+  LiverSegSSLLib/evaluate/flare.py
+  LiverSegSSLLib/evaluate/masks.py
+  LiverSegSSLLib/evaluate/metrics.py
+  LiverSegSSLLib/evaluate/report/__init__.py
+  LiverSegSSLLib/evaluate/report/cases.py
+  LiverSegSSLLib/evaluate/report/charts.py
+  LiverSegSSLLib/evaluate/report/model.py
+  LiverSegSSLLib/evaluate/report/montage.py
+  LiverSegSSLLib/evaluate/report/palette.py
+  LiverSegSSLLib/evaluate/report/render.py
+  LiverSegSSLLib/evaluate/report/results.py
+  LiverSegSSLLib/evaluate/report/slices.py
+  LiverSegSSLLib/evaluate/surfaces.py
+  LiverSegSSLLib/evaluate/tables.py
+  LiverSegSSLLib/events.py
+  LiverSegSSLLib/jobs/__init__.py
+  LiverSegSSLLib/jobs/child.py
+  LiverSegSSLLib/jobs/executors.py
+  LiverSegSSLLib/jobs/job.py
+  LiverSegSSLLib/jobs/runner.py
+  LiverSegSSLLib/labels/__init__.py
+  LiverSegSSLLib/labels/checks.py
+  LiverSegSSLLib/labels/files.py
+  LiverSegSSLLib/labels/label.py
+  LiverSegSSLLib/labels/ledger.py
+  LiverSegSSLLib/labels/marker.py
+  LiverSegSSLLib/labels/rows.py
+  LiverSegSSLLib/labels/store.py
+  LiverSegSSLLib/labels/verdicts.py
+  LiverSegSSLLib/learn/__init__.py
+  LiverSegSSLLib/learn/augment.py
+  LiverSegSSLLib/learn/cases.py
+  LiverSegSSLLib/learn/dataset.py
+  LiverSegSSLLib/learn/fold.py
+  LiverSegSSLLib/learn/nnunet_trainers/liverseg.py
+  LiverSegSSLLib/learn/options.py
+  LiverSegSSLLib/learn/plans.py
+  LiverSegSSLLib/learn/prepare.py
+  LiverSegSSLLib/learn/preprocess.py
+  LiverSegSSLLib/learn/splits.py
+  LiverSegSSLLib/learn/train.py
+  LiverSegSSLLib/learn/trainer.py
+  LiverSegSSLLib/predict/__init__.py
+  LiverSegSSLLib/predict/child.py
+  LiverSegSSLLib/predict/predict.py
+  LiverSegSSLLib/predict/predictor.py
+  LiverSegSSLLib/predict/windows.py
+  LiverSegSSLLib/propose/__init__.py
+  LiverSegSSLLib/propose/fit.py
+  LiverSegSSLLib/propose/proposer.py
+  LiverSegSSLLib/propose/transfer.py
+  LiverSegSSLLib/py.typed
+  LiverSegSSLLib/resources.py
+  LiverSegSSLLib/rounds/__init__.py
+  LiverSegSSLLib/rounds/checkup.py
+  LiverSegSSLLib/rounds/demo.py
+  LiverSegSSLLib/rounds/judging.py
+  LiverSegSSLLib/rounds/loop.py
+  LiverSegSSLLib/rounds/measuring.py
+  LiverSegSSLLib/rounds/opening.py
+  LiverSegSSLLib/rounds/overview.py
+  LiverSegSSLLib/rounds/places.py
+  LiverSegSSLLib/rounds/predicting.py
+  LiverSegSSLLib/rounds/proposing.py
+  LiverSegSSLLib/rounds/recipe.py
+  LiverSegSSLLib/rounds/reporting.py
+  LiverSegSSLLib/rounds/reviewing.py
+  LiverSegSSLLib/rounds/session.py
+  LiverSegSSLLib/rounds/state.py
+  LiverSegSSLLib/rounds/training.py
+  LiverSegSSLLib/rounds/verbs.py
+  LiverSegSSLLib/score/__init__.py
+  LiverSegSSLLib/score/anatomy.py
+  LiverSegSSLLib/score/ensemble.py
+  LiverSegSSLLib/score/entropy.py
+  LiverSegSSLLib/score/evidence.py
+  LiverSegSSLLib/score/gate.py
+  LiverSegSSLLib/score/parts.py
+  LiverSegSSLLib/score/registry.py
+  LiverSegSSLLib/score/review_order.py
+  LiverSegSSLLib/score/selection.py
+  LiverSegSSLLib/score/stability.py
+  LiverSegSSLLib/spelling.py
+  LiverSegSSLLib/types.py
+  LiverSegSSLLib/volume.py
+  )
+
+set(LIVERSEGSSL_RESOURCES
+  Resources/Phantom/presets.yaml
+  Resources/Phantom/protocols.yaml
+  Resources/Phantom/tissues.yaml
+  Resources/Plans/cpu.yaml
+  Resources/Plans/default.yaml
+  Resources/Plans/resenc-l.yaml
+  Resources/Plans/resenc-m.yaml
+  Resources/Plans/resenc-xl.yaml
+  Resources/Plans/small.yaml
+  Resources/Recipes/default.yaml
+  Resources/Recipes/demo.yaml
+  Resources/Report/report.css
+  Resources/Report/report.html.j2
+  Resources/metrics.yaml
+  Resources/phases.yaml
+  )
+
+# Copy the library into a build tree and install it; the resources go inside the package, as in the wheel.
+function(liversegssl_install_library build_dir install_dir)
+  foreach(file IN LISTS LIVERSEGSSL_LIBRARY LIVERSEGSSL_RESOURCES)
+    set(target ${file})
+    if(file MATCHES "^Resources/")
+      set(target LiverSegSSLLib/${file})
+    endif()
+    get_filename_component(folder ${target} DIRECTORY)
+    configure_file(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${file} ${build_dir}/${target} COPYONLY)
+    install(FILES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${file} DESTINATION ${install_dir}/${folder} COMPONENT Runtime)
+  endforeach()
+endfunction()

@@ -1,0 +1,71 @@
+"""``doctor``: what this computer has, and whether a workspace is whole."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.jobs.executors import usable_cores
+from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.rounds.overview import Table
+
+PACKAGES = ("torch", "nnunetv2", "SimpleITK", "nibabel", "numpy", "scipy", "scikit-image", "SQLAlchemy")
+
+
+def computer_table() -> Table:
+    """Python, packages, device, cores, memory."""
+    import psutil
+
+    rows: list[list[Any]] = [["Python", f"{platform.python_version()} ({sys.executable})", ""]]
+    for name in PACKAGES:
+        try:
+            rows.append([name, importlib.metadata.version(name), ""])
+        except importlib.metadata.PackageNotFoundError:
+            rows.append([name, "missing", f"pip install {name}"])
+    rows.append(["Cores", usable_cores(), ""])
+    rows.append(["Memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB", ""])
+    rows.append(["Device", *_device()])
+    return {"title": "This computer", "columns": ["What", "Found", "To do"], "rows": rows}
+
+
+def workspace_table(workspace: Path) -> tuple[Table, int]:
+    """The labels of a workspace, each file read and its checksum compared; also returns how many are not whole.
+
+    Opening the store repairs what a killed process left behind, and never loses anything.
+    """
+    from LiverSegSSLLib.events import Event, Reporter
+
+    said: list[str] = []
+
+    def listen(event: Event) -> None:
+        said.append(event.message)
+
+    with LabelStore.open(workspace, report=Reporter(listen)) as store:
+        labels = store.labels()
+        broken = [label for label in labels if not store.verify(label)]
+    rows: list[list[Any]] = [["Labels", len(labels), ""]]
+    for state in sorted({label.state.value for label in labels}):
+        rows.append([f"  {state}", sum(label.state.value == state for label in labels), ""])
+    rows += [[label.id, "missing or changed", "restore it from a backup of the workspace"] for label in broken]
+    rows += [["Repaired", message, ""] for message in said]
+    free = shutil.disk_usage(workspace).free / 2**30
+    rows.append(["Free disk", f"{free:.0f} GiB", "" if free > 5 else "make room: nnU-Net needs some GiB a round"])
+    return {"title": str(workspace), "columns": ["What", "Found", "To do"], "rows": rows}, len(broken)
+
+
+def _device() -> tuple[str, str]:
+    """The best device that torch sees, and what that means."""
+    try:
+        import torch
+    except ImportError:
+        return "none", "pip install torch"
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        return f"{torch.cuda.get_device_name(0)}, {memory:.0f} GiB", ""
+    if torch.backends.mps.is_available():
+        return "Apple GPU", ""
+    return "CPU only", "preset cpu trains in minutes; the others want a GPU"

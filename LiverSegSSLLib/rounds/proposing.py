@@ -1,0 +1,177 @@
+"""The propose stage: each step of the recipe gives labels to the cases that have no usable one yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from LiverSegSSLLib.cohort.study import Case
+from LiverSegSSLLib.components import largest_component
+from LiverSegSSLLib.labels.label import Label, LabelState
+from LiverSegSSLLib.propose.proposer import Proposer, make_proposer
+from LiverSegSSLLib.rounds.judging import judge_labels
+from LiverSegSSLLib.rounds.recipe import NETWORK, ProposeStep
+from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
+from LiverSegSSLLib.rounds.state import digest_of
+from LiverSegSSLLib.types import Proposal, Support
+from LiverSegSSLLib.volume import Volume, read_geometry
+
+THRESHOLD = 0.5
+"""Probability from which a voxel is liver."""
+
+
+def propose_round(session: Session, round_number: int) -> dict[str, str]:
+    """Run the recipe's steps of a round; returns case id → id of the label that it ends with.
+
+    A later step tries again where an earlier one failed or its label did not pass the scores; of several labels
+    for a case the first that passes counts, else the last.
+    """
+    labels: dict[str, str] = {}
+    usable: set[str] = set()
+    for number, step in enumerate(session.recipe.steps(round_number), start=1):
+        name = f"round {round_number}: propose {number} ({step.method})"
+        fixed = session.fixed()
+        phases = frozenset(step.targets) or session.phases
+        targets = [
+            case for case in session.cases() if case.id not in fixed and case.id not in usable and case.phase in phases
+        ]
+        supports = _supports(session, step, fixed, {case_id: labels[case_id] for case_id in usable})
+        inputs = {
+            "step": step.model_dump(mode="json"),
+            "seed": session.recipe.seed,
+            "targets": [fingerprint(case) for case in targets],
+            "supports": checksums({support.case.id: session.store.label(support.label_id) for support in supports}),
+            "score": session.recipe.score,
+            "before": _training_behind(session, round_number) if step.method == NETWORK else None,
+        }
+        output = session.state.stage(
+            name,
+            inputs,
+            lambda: _run_step(session, round_number, name, step, targets, supports),  # noqa: B023
+        )
+        for case_id, label_id in output["labels"].items():
+            labels[case_id] = label_id
+            if label_id in output["usable"]:
+                usable.add(case_id)
+    return labels
+
+
+def add_proposal(session: Session, proposal: Proposal, round_number: int, key: str) -> Label:
+    """Keep a proposal: its mask (largest part), its probability, where it comes from. A failed one is empty."""
+    probability = proposal.probability
+    if probability is None:
+        geometry = read_geometry(proposal.case.image)
+        mask = Volume(np.zeros(geometry.shape, np.uint8), geometry)
+    else:
+        mask = probability.with_array(largest_component(probability.array >= THRESHOLD).astype(np.uint8))
+    return session.store.add(
+        proposal.case.id,
+        mask,
+        source=proposal.source,
+        round=round_number,
+        state=LabelState.PROPOSED,
+        parents=proposal.parents,
+        parameters={
+            **proposal.parameters,
+            "measurements": {name: float(value) for name, value in proposal.measurements.items()},
+            "failure": proposal.failure,
+        },
+        seed=proposal.seed,
+        probability=probability,
+        key=key,
+    )
+
+
+def _run_step(
+    session: Session,
+    round_number: int,
+    name: str,
+    step: ProposeStep,
+    targets: Sequence[Case],
+    supports: Sequence[Support],
+) -> dict[str, Any]:
+    if step.method == NETWORK:
+        from LiverSegSSLLib.rounds.predicting import propose_by_network
+
+        added = propose_by_network(session, round_number, name, targets)
+    else:
+        added = _register(session, round_number, name, step, targets, supports)
+    verdicts = judge_labels(session, list(added.values()), f"{name}: score")
+    for case_id, label in added.items():
+        failure = label.parameters.get("failure")
+        if failure:
+            session.report.warn(f"{case_id}: {failure}", name)
+    usable = [label_id for label_id, scores in verdicts.items() if all(score.ok for score in scores)]
+    return {"labels": {case_id: label.id for case_id, label in sorted(added.items())}, "usable": sorted(usable)}
+
+
+def _register(
+    session: Session,
+    round_number: int,
+    name: str,
+    step: ProposeStep,
+    targets: Sequence[Case],
+    supports: Sequence[Support],
+) -> dict[str, Label]:
+    proposer = make_proposer(step.method, step.options)
+    added: dict[str, Label] = {}
+    work: dict[str, tuple[object, ...]] = {}
+    keys: dict[str, str] = {}
+    for case in targets:
+        chosen = proposer.choose(case, [support for support in supports if support.case.id != case.id])
+        if not chosen:
+            continue
+        parents = [session.store.label(support.label_id).sha256 for support in chosen]
+        keys[case.id] = digest_of(
+            [session.places.run, round_number, name, step.options, session.recipe.seed, fingerprint(case), parents]
+        )
+        known = session.store.find(keys[case.id])
+        if known is not None:
+            added[case.id] = known
+        else:
+            work[case.id] = (proposer, case, chosen, session.recipe.seed)
+    if not work:
+        return added
+    with session.executor(len(work)) as (executor, threads):
+        from LiverSegSSLLib.jobs.executors import map_cases
+
+        items = {case_id: (*arguments, threads) for case_id, arguments in work.items()}
+        for case_id, proposal in map_cases(executor, _propose, items, name, session.report):
+            added[case_id] = add_proposal(session, proposal, round_number, keys[case_id])
+    return added
+
+
+def _propose(proposer: Proposer, case: Case, supports: Sequence[Support], seed: int, threads: int) -> Proposal:
+    """In a worker: one case. What is wrong with one image must not stop the others."""
+    from LiverSegSSLLib.errors import BadInputError
+
+    try:
+        return proposer.propose(case, supports, seed=seed, threads=threads)
+    except BadInputError as error:
+        return Proposal(case, proposer.name, None, seed=seed, failure=str(error))
+
+
+def _supports(
+    session: Session, step: ProposeStep, fixed: Mapping[str, Label], usable: Mapping[str, str]
+) -> list[Support]:
+    labels = dict(fixed)
+    if step.supports == "labelled":
+        labels.update({case_id: session.store.label(label_id) for case_id, label_id in usable.items()})
+    supports = []
+    for case in session.cohort.cases():
+        label = labels.get(case.id)
+        if label is None:
+            continue
+        support = Support(case, session.store.mask_path(label), label.id)
+        if label.state == LabelState.EXPERT and case.expert is not None and case.organs:
+            # The given file knows more organs than the ledger's liver mask: the gate by kidneys needs them.
+            support = replace(support, mask=case.expert, liver_value=case.liver_value, organs=case.organs)
+        supports.append(support)
+    return supports
+
+
+def _training_behind(session: Session, round_number: int) -> Any:
+    return session.state.output(f"round {round_number - 1}: train")

@@ -1,0 +1,187 @@
+"""The report stage: what a run did, gathered from its record, the ledger and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.cohort.phantom.study import is_phantom
+from LiverSegSSLLib.cohort.study import Phase
+from LiverSegSSLLib.cohort.summary import summarize
+from LiverSegSSLLib.evaluate.report.model import (
+    PHANTOM_LIMIT,
+    TRUTH,
+    CasePicture,
+    Curve,
+    QueueRow,
+    Report,
+    Step,
+    Table,
+)
+from LiverSegSSLLib.evaluate.report.montage import write_montage
+from LiverSegSSLLib.evaluate.report.render import write_report
+from LiverSegSSLLib.evaluate.tables import read_csv, summarise
+from LiverSegSSLLib.rounds.measuring import FINAL, labelled_sources
+from LiverSegSSLLib.rounds.overview import phase_table
+from LiverSegSSLLib.rounds.reviewing import review_queue
+from LiverSegSSLLib.rounds.session import Session
+from LiverSegSSLLib.score.review_order import ReviewItem
+from LiverSegSSLLib.types import MetricRow
+
+QUEUE_ROWS = 30
+FIRST_PICTURES = 8
+"""Pictures of the head of the queue; beside them one of each phase."""
+
+
+def write_run_report(session: Session) -> Path:
+    """Write ``report.html`` and ``overview.png`` of a run; returns the path of the report."""
+    rows = read_csv(session.places.metrics) if session.places.metrics.is_file() else []
+    queue = review_queue(session.store, QUEUE_ROWS)
+    pictures = _pictures(session, rows, queue)
+    report = Report(
+        title=f"LiverSegSSL: {session.recipe.name}",
+        subtitle=session.recipe.description,
+        created=f"{datetime.now():%Y-%m-%d %H:%M}",
+        summary=_summary(session, rows),
+        limits=(PHANTOM_LIMIT,) if is_phantom(session.cohort.root) else (),
+        given=(_given(session), _labels(session)),
+        steps=_steps(session),
+        rows=tuple(rows),
+        queue=tuple(QueueRow(item.rank, item.case_id, item.reason, item.slices) for item in queue),
+        cases=pictures,
+        curves=_curves(session),
+        problems=tuple(str(problem) for problem in session.cohort.problems),
+    )
+    session.report.info("drawing the report", "report")
+    with session.executor(max(1, len(pictures))) as (executor, _):
+        write_report(report, session.places.report, executor)
+    one_study = _one_study(pictures)
+    if one_study:
+        write_montage(one_study, session.places.picture)
+    return session.places.report
+
+
+def _summary(session: Session, rows: Sequence[MetricRow]) -> tuple[str, ...]:
+    cohort = session.cohort
+    experts = sum(1 for case in cohort.cases() if case.expert is not None)
+    sentences = [
+        f"{len(cohort.studies)} studies with {sum(1 for _ in cohort.cases())} images; "
+        f"{experts} of them came with a liver mask."
+    ]
+    for summary in summarise([row for row in rows if row.source == FINAL], ("phase",)):
+        measures = summary.measures
+        empty = f", {summary.empty} empty" if summary.empty else ""
+        sentences.append(
+            f"{summary.group['phase']}: Dice {measures['dice'].text(3)}, HD {measures['hd_mm'].text(1)} mm "
+            f"({summary.cases} predicted cases that were not given{empty})."
+        )
+    return tuple(sentences)
+
+
+def _given(session: Session) -> Table:
+    table = phase_table(summarize(session.cohort, cache=session.places.index))
+    rows = tuple(tuple(str(cell) for cell in row) for row in table["rows"])
+    return Table("The cohort", tuple(table["columns"]), rows)
+
+
+def _labels(session: Session) -> Table:
+    labels = session.store.labels()
+    kinds = sorted({(label.round, label.source, label.state) for label in labels})
+    rows = []
+    for round_number, source, state in kinds:
+        count = sum((label.round, label.source, label.state) == (round_number, source, state) for label in labels)
+        rows.append((str(round_number) if round_number else "–", source, state.value, str(count)))
+    return Table("Labels", ("Round", "Source", "State", "Count"), tuple(rows))
+
+
+def _steps(session: Session) -> tuple[Step, ...]:
+    return tuple(
+        Step(name, seconds, _sentence(name, session.state.output(name) or {}))
+        for name, seconds in session.state.timeline()
+    )
+
+
+def _sentence(name: str, output: dict[str, Any]) -> str:
+    """What a stage did; stages are told by what they recorded."""
+    if "usable" in output:
+        return f"{len(output['labels'])} labels proposed, {len(output['usable'])} pass every score"
+    if "kept" in output:
+        change = output.get("change")
+        moved = f"; the labels changed by {100 * change:.1f} % since the round before" if change is not None else ""
+        return f"{len(output['kept'])} of {len(output['labels'])} pseudo labels kept{moved}"
+    if "folds" in output:
+        return f"{output['trained_on']} cases, {len(output['folds'])} models"
+    if "measured" in output:
+        return f"{output['measured']} masks measured against the truth"
+    if "labels" in output:
+        return f"{len(output['labels'])} cases predicted"
+    return name
+
+
+def _pictures(session: Session, rows: Sequence[MetricRow], queue: Sequence[ReviewItem]) -> tuple[CasePicture, ...]:
+    sources = labelled_sources(session)
+    reasons = {item.case_id: item for item in queue}
+    labelled = {case_id for _, labels in sources for case_id in labels}
+    chosen = [item.case_id for item in queue[:FIRST_PICTURES] if item.case_id in labelled]
+    chosen += _of_each_phase(session, labelled)
+    pictures = []
+    for case_id in dict.fromkeys(chosen):
+        case = session.cohort.case(case_id)
+        contours = {}
+        truth = session.truth_of(case)
+        if truth is not None:
+            contours[TRUTH] = truth
+        probability = None
+        for source, labels in sources:
+            if case_id in labels:
+                label = session.store.label(labels[case_id])
+                if label.volume_ml > 0:
+                    contours[source] = session.store.mask_path(label)
+                probability = session.store.probability_path(label)
+        item = reasons.get(case_id)
+        pictures.append(
+            CasePicture(
+                case_id=case_id,
+                image=case.image,
+                contours=contours,
+                probability=probability,
+                reason="" if item is None else item.reason,
+                doubtful=() if item is None else item.slices,
+            )
+        )
+    return tuple(pictures)
+
+
+def _of_each_phase(session: Session, labelled: set[str]) -> list[str]:
+    """Every phase of the study that has most of them, so that the same liver can be compared."""
+    studies = [[case.id for case in study.cases.values() if case.id in labelled] for study in session.cohort.studies]
+    return sorted(max(studies, key=lambda cases: len(cases), default=[]), key=lambda case_id: _rank(case_id))
+
+
+def _rank(case_id: str) -> int:
+    return list(Phase).index(Phase(case_id.rpartition("__")[2]))
+
+
+def _one_study(pictures: Sequence[CasePicture]) -> list[CasePicture]:
+    """The pictures of the study with most phases shown."""
+    by_study: dict[str, list[CasePicture]] = {}
+    for picture in pictures:
+        by_study.setdefault(picture.case_id.rpartition("__")[0], []).append(picture)
+    return sorted(max(by_study.values(), key=lambda shown: len(shown), default=[]), key=lambda picture: _rank(picture.case_id))
+
+
+def _curves(session: Session) -> tuple[Curve, ...]:
+    curves = []
+    for number in range(1, session.recipe.rounds + 1):
+        output = session.state.output(f"round {number}: train") or {}
+        for fold, history in output.get("curves", {}).items():
+            epochs = tuple(float(value) for value in history.pop("epoch", ()))
+            series = {
+                name: tuple(float("nan") if value is None else float(value) for value in values)
+                for name, values in history.items()
+            }
+            if epochs:
+                curves.append(Curve(f"round {number}, fold {fold}", epochs, series))
+    return tuple(curves)

@@ -1,0 +1,97 @@
+"""What every stage of a run works with: the cohort, the labels, the recipe, where to write and whom to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.cohort.study import Case, Cohort, Phase
+from LiverSegSSLLib.errors import CohortError
+from LiverSegSSLLib.events import Reporter
+from LiverSegSSLLib.jobs.executors import open_executor, usable_cores
+from LiverSegSSLLib.labels.label import Label, LabelState
+from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.rounds.places import Places
+from LiverSegSSLLib.rounds.recipe import Recipe
+from LiverSegSSLLib.rounds.state import RunState
+
+FIXED = (LabelState.EXPERT, LabelState.CORRECTED, LabelState.ACCEPTED)
+"""States a person has vouched for: trained on in every fold, never proposed for again."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run on one cohort in one workspace."""
+
+    cohort: Cohort
+    store: LabelStore
+    recipe: Recipe
+    places: Places
+    state: RunState
+    report: Reporter
+    truth: Path | None = None
+    device: str = "auto"
+    where: str = "local"
+    workers: int = 0
+
+    @property
+    def phases(self) -> frozenset[Phase]:
+        """Phases to segment: the recipe's, or all there are."""
+        if self.recipe.phases:
+            return frozenset(self.recipe.phases)
+        return frozenset(case.phase for case in self.cohort.cases())
+
+    def cases(self) -> list[Case]:
+        """Cases to segment, in the cohort's order."""
+        return list(self.cohort.cases(self.phases))
+
+    def fixed(self) -> dict[str, Label]:
+        """By case id: the label that a person has vouched for."""
+        current = {case.id: self.store.current(case.id) for case in self.cohort.cases()}
+        return {case_id: label for case_id, label in current.items() if label is not None and label.state in FIXED}
+
+    def truth_of(self, case: Case) -> Path | None:
+        """The true mask of a case, where the user has one to measure against."""
+        if self.truth is None:
+            return None
+        path = self.truth / f"{case.id}.nii.gz"
+        return path if path.is_file() else None
+
+    @contextmanager
+    def executor(self, items: int) -> Iterator[tuple[Executor, int]]:
+        """An executor for ``items`` pieces of work, and the threads that each may use."""
+        cores = usable_cores()
+        workers = max(1, min(self.workers or cores, items))
+        with open_executor(self.where, workers) as executor:
+            yield executor, max(1, cores // workers)
+
+
+def register_experts(session: Session) -> dict[str, str]:
+    """Put the masks that came with the data into the ledger; returns case id → label id."""
+    labels: dict[str, str] = {}
+    for case in session.cohort.cases():
+        if case.expert is not None:
+            labels[case.id] = session.store.add_expert(case).id
+    return labels
+
+
+def require_labels(session: Session) -> None:
+    """Raise :class:`CohortError` unless some case has a label that a person vouches for."""
+    if not session.fixed():
+        raise CohortError(
+            "has no labelled case", session.cohort.root, "put mask_GED4.nii.gz beside GED4.nii.gz of one study or more"
+        )
+
+
+def fingerprint(case: Case) -> list[Any]:
+    """What identifies a case's image without reading it: id and size in bytes."""
+    return [case.id, case.image.stat().st_size]
+
+
+def checksums(labels: Mapping[str, Label]) -> dict[str, str]:
+    """Case id → checksum of its label, for the inputs of a stage."""
+    return {case_id: label.sha256 for case_id, label in sorted(labels.items())}

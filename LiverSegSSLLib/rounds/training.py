@@ -1,0 +1,107 @@
+"""The train stage: expert and reviewed labels in every fold, chosen pseudo labels by the out-of-fold rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.cohort.study import Case
+from LiverSegSSLLib.errors import TrainingError
+from LiverSegSSLLib.labels.label import Label
+from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.train import TrainSpec, train
+from LiverSegSSLLib.rounds.session import Session, checksums
+
+MODEL = "liversegssl_model.json"
+
+
+def train_round(session: Session, round_number: int) -> dict[str, Any]:
+    """Train the model of a round; ``model`` (folder), ``folds``, ``held_out`` (case id → fold), ``curves``.
+
+    :raises TrainingError: nothing was chosen and nothing is labelled, or the training failed.
+    """
+    learn = session.recipe.learn
+    expert, pseudo = _labels(session, round_number)
+    if not expert and not pseudo:
+        raise TrainingError("has no label to train on", f"round {round_number}", "loosen select, or label a case")
+    cases = [_case(session, label, "expert") for label in expert.values()]
+    cases += [_case(session, label, "pseudo") for label in pseudo.values()]
+    warm = session.state.output(f"round {round_number - 1}: train") if learn.warm_start else None
+    inputs = {
+        "learn": learn.model_dump(mode="json"),
+        "seed": session.recipe.seed,
+        "expert": checksums(expert),
+        "pseudo": checksums(pseudo),
+        "device": session.device,
+        "begin": warm and warm["model"],
+    }
+
+    def work() -> dict[str, Any]:
+        result = train(
+            TrainSpec(
+                name=f"round{round_number}",
+                cases=tuple(cases),
+                folder=session.places.training,
+                preset=learn.preset,
+                folds=learn.folds,
+                options=learn.options,
+                seed=session.recipe.seed,
+                device=session.device,
+                init=session.places.workspace / warm["model"] if warm else None,
+            ),
+            session.report,
+        )
+        return {
+            # Relative: the workspace may be moved.
+            "model": result.model_folder.relative_to(session.places.workspace).as_posix(),
+            "folds": list(result.folds),
+            "held_out": dict(result.held_out),
+            "trained_on": len(cases),
+            "curves": {str(fold): _by_name(curve) for fold, curve in result.curves.items()},
+        }
+
+    return session.state.stage(f"round {round_number}: train", inputs, work)
+
+
+def last_model(session: Session) -> tuple[Path, dict[str, Any]]:
+    """The model folder of the last trained round and what its stage recorded.
+
+    :raises TrainingError: there is none.
+    """
+    for number in range(session.recipe.rounds, 0, -1):
+        output = session.state.output(f"round {number}: train")
+        if output is not None:
+            return session.places.workspace / output["model"], output
+    raise TrainingError("has no trained model yet", session.places.run_folder, "run liversegssl train, or give --model")
+
+
+def _labels(session: Session, round_number: int) -> tuple[dict[str, Label], dict[str, Label]]:
+    selection = session.state.output(f"round {round_number}: select") or {"labels": {}, "kept": []}
+    phases = frozenset(session.recipe.learn.phases) or session.phases
+    cases = {case.id for case in session.cohort.cases(phases)}
+    expert = {case_id: label for case_id, label in session.fixed().items() if case_id in cases}
+    pseudo = {
+        case_id: session.store.label(selection["labels"][case_id])
+        for case_id in selection["kept"]
+        if case_id in cases and case_id not in expert
+    }
+    return expert, pseudo
+
+
+def _case(session: Session, label: Label, role: Any) -> TrainingCase:
+    case: Case = session.cohort.case(label.case_id)
+    study = session.cohort.study_of(case)
+    return TrainingCase(
+        case_id=case.id,
+        image=case.image,
+        label=session.store.mask_path(label),
+        role=role,
+        group=study.patient or study.key,
+        stratum=case.vendor,
+    )
+
+
+def _by_name(curve: Any) -> dict[str, list[float]]:
+    """Epoch by epoch → name by name, the way a chart wants it."""
+    names = ("epoch", "loss", "val_loss", "agreement")
+    return {name: [row[name] for row in curve] for name in names}

@@ -1,0 +1,178 @@
+"""The verbs as jobs run them: plain parameters in, events on the way, a plain result out.
+
+Every function here is a verb, called as ``verb(parameters, report) -> result``. A result may hold ``tables``
+(title, columns, rows), ``lines``, ``problems`` and ``files`` (name → path) for whoever shows it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.cohort.study import Phase
+from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.events import Reporter
+from LiverSegSSLLib.rounds.opening import RunOptions, open_session, read_cohort
+from LiverSegSSLLib.rounds.recipe import ProposeStep, load_recipe
+from LiverSegSSLLib.rounds.session import Session
+from LiverSegSSLLib.spelling import advice
+
+Parameters = dict[str, Any]
+Result = dict[str, Any]
+
+
+def inspect(parameters: Parameters, report: Reporter) -> Result:
+    """What the data are."""
+    from LiverSegSSLLib.cohort.summary import summarize
+    from LiverSegSSLLib.rounds.overview import cohort_overview
+    from LiverSegSSLLib.rounds.places import Places
+
+    options = _options(parameters)
+    cohort = read_cohort(options, Reporter())  # problems are part of the result, not warnings on the way
+    return cohort_overview(summarize(cohort, cache=Places(options.workspace, "").index))
+
+
+def run(parameters: Parameters, report: Reporter) -> Result:
+    """The whole loop."""
+    from LiverSegSSLLib.rounds.loop import run_loop
+
+    with open_session(_options(parameters), report) as session:
+        ended = run_loop(session)
+        return _outcome(session, [f"The run took {_duration(ended['seconds'])}."])
+
+
+def demo(parameters: Parameters, report: Reporter) -> Result:
+    """Write the built-in study, then the whole loop on it."""
+    from LiverSegSSLLib.rounds.demo import write_demo_data
+
+    options = _options(parameters)
+    truth = write_demo_data(options.data, options.executor, options.workers, report)
+    return run({**parameters, "truth": str(truth)}, report)
+
+
+def propose(parameters: Parameters, report: Reporter) -> Result:
+    """One round's proposals, judged."""
+    from LiverSegSSLLib.rounds.loop import propose_and_select
+
+    options = _options(parameters)
+    recipe = load_recipe(options.recipe, options.changes)
+    targets = tuple(_phase(name) for name in parameters.get("targets", []))
+    if "method" in parameters:
+        recipe = recipe.model_copy(update={"propose": (ProposeStep(method=parameters["method"], targets=targets),)})
+    elif targets:
+        recipe = recipe.model_copy(update={"phases": targets})
+    with open_session(options, report, recipe) as session:
+        propose_and_select(session, _round(parameters, session))
+        return _queue(session)
+
+
+def score(parameters: Parameters, report: Reporter) -> Result:
+    """The proposals of a round judged again and chosen from."""
+    from LiverSegSSLLib.rounds.loop import propose_and_select
+
+    with open_session(_options(parameters), report) as session:
+        propose_and_select(session, _round(parameters, session))
+        return _queue(session)
+
+
+def train(parameters: Parameters, report: Reporter) -> Result:
+    """One round's training; proposals are made first where they are missing."""
+    from LiverSegSSLLib.rounds.loop import propose_and_select
+    from LiverSegSSLLib.rounds.training import train_round
+
+    options = _options(parameters)
+    recipe = load_recipe(options.recipe, options.changes)
+    changes: Parameters = {key: parameters[key] for key in ("preset", "folds") if key in parameters}
+    recipe = recipe.model_copy(update={"learn": recipe.learn.model_copy(update=changes)})
+    with open_session(options, report, recipe) as session:
+        number = _round(parameters, session)
+        propose_and_select(session, number)
+        model = train_round(session, number)
+        return {"files": {"Model": model["model"]}}
+
+
+def predict(parameters: Parameters, report: Reporter) -> Result:
+    """Every phase segmented by the last model, or by a given one."""
+    from LiverSegSSLLib.rounds.predicting import export_predictions, predict_cohort
+
+    with open_session(_options(parameters), report) as session:
+        model = Path(parameters["model"]) if "model" in parameters else None
+        targets = [_phase(name) for name in parameters.get("targets", [])]
+        predict_cohort(session, model, frozenset(targets))
+        output = Path(parameters["output"]) if "output" in parameters else session.places.predictions
+        export_predictions(session, output, care=parameters.get("care", False))
+        return {"files": {"Masks": str(output)}}
+
+
+def evaluate(parameters: Parameters, report: Reporter) -> Result:
+    """What there is, measured against the truth."""
+    from LiverSegSSLLib.rounds.measuring import evaluate_run
+
+    with open_session(_options(parameters), report) as session:
+        evaluate_run(session)
+        return _outcome(session, [])
+
+
+def report(parameters: Parameters, report: Reporter) -> Result:
+    """The HTML report of what has been done so far."""
+    from LiverSegSSLLib.rounds.reporting import write_run_report
+
+    with open_session(_options(parameters), report) as session:
+        write_run_report(session)
+        return {"files": {"Report": str(session.places.report)}}
+
+
+def _options(parameters: Parameters) -> RunOptions:
+    names = ("recipe", "pattern", "device", "executor", "workers")
+    known = {name: parameters[name] for name in names if name in parameters}
+    return RunOptions(
+        data=Path(parameters["data"]),
+        workspace=Path(parameters["workspace"]),
+        changes=tuple(parameters.get("changes", ())),
+        truth=Path(parameters["truth"]) if "truth" in parameters else None,
+        **known,
+    )
+
+
+def _round(parameters: Parameters, session: Session) -> int:
+    """The round asked for, else the last that has begun."""
+    if "round_number" in parameters:
+        number = int(parameters["round_number"])
+        if number > session.recipe.rounds:
+            raise RecipeError(f"has {session.recipe.rounds} rounds, not {number}", session.recipe.name)
+        return number
+    begun = [n for n in range(1, session.recipe.rounds + 1) if session.state.output(f"round {n}: select") is not None]
+    return max(begun, default=1)
+
+
+def _phase(name: str) -> Phase:
+    from LiverSegSSLLib.cohort.phase import parse_phase
+
+    found = parse_phase(name)
+    if found is None:
+        raise RecipeError("is not a phase", name, advice(name, [phase.value for phase in Phase]))
+    return found.phase
+
+
+def _queue(session: Session) -> Result:
+    from LiverSegSSLLib.rounds.overview import queue_table
+
+    return {"tables": [queue_table(session.store, 15)]}
+
+
+def _outcome(session: Session, lines: list[str]) -> Result:
+    from LiverSegSSLLib.evaluate.tables import read_csv
+    from LiverSegSSLLib.rounds.measuring import summary_table
+
+    tables = [summary_table(read_csv(session.places.metrics))] if session.places.metrics.is_file() else []
+    places = {"Masks": session.places.predictions, "Report": session.places.report}
+    files = {name: str(path) for name, path in places.items() if path.exists()}
+    return {"tables": tables, "lines": lines, "files": files}
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+__all__ = ["demo", "evaluate", "inspect", "predict", "propose", "report", "run", "score", "train"]
