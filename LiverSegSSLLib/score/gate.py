@@ -25,7 +25,7 @@ class GateScore:
     :param least_alignment: gradient of the image across the mask's boundary relative to a shifted boundary,
         ``boundary_alignment``; 1 is chance.
     :param least_agreement: Dice with an independent opinion (other source, present network), ``agreement``.
-    :param least_mi_gain: gain of mutual information over not registering, ``mi_gain``.
+    :param least_mi_gain: gain of mutual information over not registering, ``mi_gain``; verdict only, it does not rank.
     """
 
     name: ClassVar[str] = "gate"
@@ -62,8 +62,10 @@ class GateScore:
             test(overlap >= self.least_agreement, overlap, f"{what} with a second opinion (Dice {overlap:.2f})")
         if "mi_gain" in measured:
             gain = measured["mi_gain"]
-            what = "improved" if gain > self.least_mi_gain else "did not improve"
-            test(gain > self.least_mi_gain, 0.5 + gain, f"registration {what} the match ({gain:+.2f})")
+            # Images that matched from the start gain little, and nothing is wrong with them: a verdict, not a rank.
+            kept = gain >= self.least_mi_gain
+            what = "did not worsen" if kept else "worsened"
+            test(kept, float(kept), f"registration {what} the match ({gain:+.2f})")
         if not qualities:
             return None
         value = sum(qualities) / len(qualities)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from LiverSegSSLLib.cohort.study import Phase
@@ -30,8 +30,8 @@ STYLE: Any = {
 }
 
 
-def dice_chart(rows: Sequence[MetricRow]) -> str:
-    """Dice of every case by phase, one colour a source, a bar at the mean; empty without rows."""
+def dice_chart(rows: Sequence[MetricRow], palette: Mapping[str, str]) -> str:
+    """Dice of every case by phase, a bar at the mean; ``palette``: source → colour. Empty without rows."""
     phases = [phase.value for phase in Phase if any(row.phase == phase.value for row in rows)]
     sources = list(dict.fromkeys(row.source for row in rows))
     if not phases:
@@ -39,18 +39,18 @@ def dice_chart(rows: Sequence[MetricRow]) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        palette = colours(sources)
+        step = min(0.3, 0.8 / len(sources))
         for number, source in enumerate(sources):
             for place, phase in enumerate(phases):
                 values = [row.dice for row in rows if row.source == source and row.phase == phase]
                 if not values:
                     continue
-                centre = place + (number - (len(sources) - 1) / 2) * 0.3
-                spread = [centre + 0.1 * math.sin(2.4 * index) for index in range(len(values))]
+                centre = place + (number - (len(sources) - 1) / 2) * step
+                spread = [centre + 0.33 * step * math.sin(2.4 * index) for index in range(len(values))]
                 label = source if source not in axes.get_legend_handles_labels()[1] else None
                 axes.plot(spread, values, "o", color=palette[source], markersize=4, alpha=0.8, label=label)
                 mean = sum(values) / len(values)
-                axes.plot([centre - 0.13, centre + 0.13], [mean, mean], color=INK, linewidth=1.5)
+                axes.plot([centre - 0.43 * step, centre + 0.43 * step], [mean, mean], color=INK, linewidth=1.5)
         axes.set_xticks(range(len(phases)), phases)
         axes.set_xlim(-0.6, len(phases) - 0.4)
         lowest = min(row.dice for row in rows)

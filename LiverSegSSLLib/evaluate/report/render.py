@@ -34,7 +34,7 @@ def render_report(report: Report, executor: Executor | None = None) -> str:
     )
     environment.filters["duration"] = duration
     environment.filters["anchor"] = anchor
-    palette = colours(names)
+    palette = colours([*(row.source for row in report.rows), *names])
     html: str = environment.get_template("report.html.j2").render(
         report=report,
         style=Markup(resource("Report", "report.css").read_text(encoding="utf-8")),
@@ -42,7 +42,7 @@ def render_report(report: Report, executor: Executor | None = None) -> str:
         doubt_colour=DOUBT_COLOUR,
         any_doubt=any(picture.probability is not None for picture in report.cases),
         total_seconds=sum(step.seconds for step in report.steps),
-        dice_chart=Markup(dice_chart(report.rows)),
+        dice_chart=Markup(dice_chart(report.rows, palette)),
         metric_tables=metric_tables(report.rows),
         curves=[(curve.stage, Markup(curve_chart(curve))) for curve in report.curves],
         cases=[(view, [Markup(panel.svg) for panel in view.panels], Markup(view.strip)) for view in views],

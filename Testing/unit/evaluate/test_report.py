@@ -227,10 +227,16 @@ def test_an_empty_mask_is_said_for_its_case():
 
 
 def test_charts_take_the_colour_of_the_page(report):
-    for chart in (dice_chart(report.rows), curve_chart(report.curves[0])):
+    for chart in (dice_chart(report.rows, {"proposal": "#e69f00", "model": "#cc79a7"}), curve_chart(report.curves[0])):
         assert "currentColor" in chart and "#010203" not in chart
         assert "<metadata" not in chart and "<!DOCTYPE" not in chart
-    assert dice_chart(()) == "" and curve_chart(Curve("x", (), {})) == ""
+    assert dice_chart((), {}) == "" and curve_chart(Curve("x", (), {})) == ""
+
+
+def test_a_source_has_one_colour_in_the_chart_and_on_the_slices(report):
+    html = render_report(report)
+    (colour,) = re.findall(r"\.o1 \{ stroke: (#\w+)", html)
+    assert colour in html[html.index("Dice of every case") : html.index("Each dot is a case")]
 
 
 def test_montage_is_one_picture_of_all_cases(picture, tmp_path):

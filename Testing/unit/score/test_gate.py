@@ -69,7 +69,7 @@ def test_what_was_not_measured_is_not_judged():
         ({"boundary_alignment": 1.0}, False),
         ({"agreement": 0.7}, True),
         ({"agreement": 0.69}, False),
-        ({"mi_gain": 0.01}, True),
+        ({"mi_gain": 0.0}, True),
         ({"mi_gain": -0.2}, False),
         ({"inverse_consistency_mm": 1.0, "agreement": 0.1}, False),
         ({"unknown": 1.0, "mi_gain": 0.3}, True),
@@ -90,3 +90,8 @@ def test_a_better_registration_has_a_better_value():
     values = [GateScore()(evidence(inverse_consistency_mm=error)).value for error in (0.0, 1.0, 3.0, 10.0)]
     assert values == sorted(values, reverse=True)
     assert values[0] == 1.0
+
+
+def test_images_that_matched_from_the_start_are_not_ranked_behind_those_that_did_not():
+    already, moved = (GateScore()(evidence(boundary_alignment=1.4, mi_gain=gain)) for gain in (0.01, 0.4))
+    assert already.value == moved.value
