@@ -22,10 +22,10 @@ def metric_tables(rows: Sequence[MetricRow], tolerance_mm: float = 5.0) -> tuple
     if not rows:
         return ()
     note = NOTE.format(tolerance=f"{tolerance_mm:g}")
-    tables = [_table("By phase", summarise(rows, ("source", "phase")), ("Labels", "Phase"), note)]
+    tables = [_table("By phase", summarise(rows, ("phase", "source")), ("Phase", "Labels"), note)]
     if len({(row.vendor, row.domain) for row in rows}) > 1:
-        groups = summarise(rows, ("source", "phase", "vendor", "domain"))
-        tables.append(_table("By phase, vendor and domain", groups, ("Labels", "Phase", "Vendor", "Domain"), DOMAINS))
+        groups = summarise(rows, ("phase", "vendor", "domain", "source"))
+        tables.append(_table("By phase, vendor and domain", groups, ("Phase", "Vendor", "Domain", "Labels"), DOMAINS))
     return tuple(tables)
 
 

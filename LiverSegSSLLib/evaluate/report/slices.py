@@ -110,9 +110,8 @@ def choose_slices(scene: Scene, count: int = 4) -> list[tuple[int, str]]:
     areas = np.zeros(depth) if main is None else main.sum(axis=(1, 2))
     if areas.any():
         reasons[int(np.argmax(areas))] = ["largest cross-section"]
-    for rank, index in enumerate(scene.doubtful):
-        if rank < max(count - 2, 1) or index in reasons:
-            reasons.setdefault(index, []).append("most doubtful" if rank == 0 else "doubtful")
+    for index in scene.doubtful[: max(count - 2, 1)]:
+        reasons.setdefault(index, [])
     if TRUTH in scene.masks and judged:
         error = (scene.masks[TRUTH] != scene.masks[judged[-1]]).sum(axis=(1, 2))
         if error.any():
@@ -121,8 +120,11 @@ def choose_slices(scene: Scene, count: int = 4) -> list[tuple[int, str]]:
     for share in (0.5, 0.25, 0.75, 0.1, 0.9):
         index = int(inside[round(share * (len(inside) - 1))])
         if len(reasons) < count and all(abs(index - other) > len(inside) // 12 for other in reasons):
-            reasons[index] = ["overview"]
-    return [(index, ", ".join(reasons[index])) for index in sorted(reasons, reverse=True)[: max(count, len(reasons))]]
+            reasons[index] = []
+    for rank, index in enumerate(scene.doubtful):
+        if index in reasons:
+            reasons[index].append("most doubtful" if rank == 0 else "doubtful")
+    return [(index, ", ".join(reasons[index]) or "overview") for index in sorted(reasons, reverse=True)]
 
 
 def cut(scene: Scene, index: int, why: str = "", width_px: int = WIDTH_PX) -> SlicePicture:

@@ -205,8 +205,8 @@ def test_the_table_by_vendor_appears_when_there_are_several():
     rows.append(row("S3__T2", "model", 0.7, vendor="C"))
     tables = metric_tables(rows)
     assert [table.title for table in tables] == ["By phase", "By phase, vendor and domain"]
-    assert tables[0].rows[0][:4] == ("model", "T2", "3", "0")
-    assert [line[2] for line in tables[1].rows] == ["A", "C"]
+    assert tables[0].rows[0][:4] == ("T2", "model", "3", "0")
+    assert [line[1] for line in tables[1].rows] == ["A", "C"]
 
 
 def test_number_columns_are_known():

@@ -102,6 +102,8 @@ def test_the_most_telling_slices_are_chosen_from_head_to_feet(tmp_path):
         (6, "overview"),
         (4, "largest difference to the truth"),
     ]
+    marked = load_scene(CasePicture("P__T1", files["image"], contours, doubtful=(15, 9, 6)))
+    assert dict(choose_slices(marked))[6] == "doubtful"
 
 
 def test_without_any_mask_there_are_still_slices(tmp_path):
