@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from LiverSegSSLLib.cohort.phantom.study import is_phantom
-from LiverSegSSLLib.cohort.study import Phase
+from LiverSegSSLLib.cohort.study import Phase, split_case_id
 from LiverSegSSLLib.cohort.summary import summarize
 from LiverSegSSLLib.evaluate.report.model import (
     PHANTOM_LIMIT,
@@ -29,6 +29,8 @@ from LiverSegSSLLib.rounds.reviewing import review_queue
 from LiverSegSSLLib.rounds.session import Session
 from LiverSegSSLLib.score.review_order import ReviewItem
 from LiverSegSSLLib.types import MetricRow
+
+Item = TypeVar("Item")
 
 QUEUE_ROWS = 30
 FIRST_PICTURES = 8
@@ -156,20 +158,26 @@ def _pictures(session: Session, rows: Sequence[MetricRow], queue: Sequence[Revie
 
 def _of_each_phase(session: Session, labelled: set[str]) -> list[str]:
     """Every phase of the study that has most of them, so that the same liver can be compared."""
-    studies = [[case.id for case in study.cases.values() if case.id in labelled] for study in session.cohort.studies]
-    return sorted(max(studies, key=lambda cases: len(cases), default=[]), key=lambda case_id: _rank(case_id))
-
-
-def _rank(case_id: str) -> int:
-    return list(Phase).index(Phase(case_id.rpartition("__")[2]))
+    studies: list[list[str]] = [
+        [case.id for case in study.cases.values() if case.id in labelled] for study in session.cohort.studies
+    ]
+    return sorted(_longest(studies), key=_rank)
 
 
 def _one_study(pictures: Sequence[CasePicture]) -> list[CasePicture]:
     """The pictures of the study with most phases shown."""
     by_study: dict[str, list[CasePicture]] = {}
     for picture in pictures:
-        by_study.setdefault(picture.case_id.rpartition("__")[0], []).append(picture)
-    return sorted(max(by_study.values(), key=lambda shown: len(shown), default=[]), key=lambda picture: _rank(picture.case_id))
+        by_study.setdefault(split_case_id(picture.case_id)[0], []).append(picture)
+    return sorted(_longest(list(by_study.values())), key=lambda picture: _rank(picture.case_id))
+
+
+def _longest(groups: list[list[Item]]) -> list[Item]:
+    return max(groups, key=lambda group: len(group), default=[])
+
+
+def _rank(case_id: str) -> int:
+    return list(Phase).index(split_case_id(case_id)[1])
 
 
 def _curves(session: Session) -> tuple[Curve, ...]:

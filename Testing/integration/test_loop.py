@@ -20,7 +20,16 @@ from Testing.integration.loop_cohort import write_small_cohort
 
 pytestmark = pytest.mark.timeout(1500)
 
-STAGES = ("propose 1 (transfer)", "propose 2 (atlas)", "score", "prepare", "train fold 0", "predict", "evaluate", "report")
+STAGES = (
+    "propose 1 (transfer)",
+    "propose 2 (atlas)",
+    "score",
+    "prepare",
+    "train fold 0",
+    "predict",
+    "evaluate",
+    "report",
+)
 """Words of the events at which the run is killed, in the order in which they come."""
 
 
@@ -102,7 +111,9 @@ def test_a_run_killed_in_every_stage_ends_with_the_result_of_one_that_was_not(co
             killed.append(stage)
     assert _run(cohort, workspace) == 0
     assert len(killed) >= len(STAGES) - 2, f"killed only at {killed}"
-    mine, theirs = (json.loads((place / "runs" / "small" / "manifest.json").read_text()) for place in (workspace, finished))
+    mine, theirs = (
+        json.loads((place / "runs" / "small" / "manifest.json").read_text()) for place in (workspace, finished)
+    )
     assert mine == theirs
     with LabelStore.open(workspace) as store:
         assert all(store.verify(label) for label in store.labels())
@@ -128,7 +139,18 @@ def test_a_correction_is_trained_on_and_its_case_is_not_proposed_for_again(cohor
 def _run(cohort: tuple[Path, Path, Path], workspace: Path) -> int:
     data, truth, recipe = cohort
     return main(
-        ["run", str(data), "--recipe", str(recipe), "--truth", str(truth), "--workspace", str(workspace), "--device", "cpu"]
+        [
+            "run",
+            str(data),
+            "--recipe",
+            str(recipe),
+            "--truth",
+            str(truth),
+            "--workspace",
+            str(workspace),
+            "--device",
+            "cpu",
+        ]
     )
 
 

@@ -53,7 +53,17 @@ def main() -> int:
     recipe = HERE / "chaos.yaml"
     workspace = Path("real") / "workspace"
     return liversegssl(
-        ["run", str(manifest), "--recipe", str(recipe), "--truth", str(truth), "--workspace", str(workspace), *sys.argv[1:]]
+        [
+            "run",
+            str(manifest),
+            "--recipe",
+            str(recipe),
+            "--truth",
+            str(truth),
+            "--workspace",
+            str(workspace),
+            *sys.argv[1:],
+        ]
     )
 
 
