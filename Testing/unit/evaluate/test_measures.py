@@ -149,7 +149,10 @@ def test_concentric_balls_are_their_radii_apart():
 def test_a_mask_at_the_border_of_the_image_has_a_surface_there():
     full = np.ones((3, 4, 5))
     assert measure(full, full, SPACING).nsd == 1
-    assert len(surface(full, SPACING)) == 4 * 5 * 6 - 2 * 3 * 4
+    closed = surface(full, SPACING)
+    assert len(closed) == 4 * 5 * 6 - 2 * 3 * 4
+    assert np.allclose(closed.points_mm.min(axis=0), -0.5 * np.array(SPACING))
+    assert np.allclose(closed.points_mm.max(axis=0), (np.array(full.shape) - 0.5) * SPACING)
 
 
 @given(MASKS.filter(np.any), MASKS.filter(np.any), SPACINGS)

@@ -132,8 +132,10 @@ def test_stored_and_computed_probabilities_look_the_same(tmp_path):
     assert len(cut(one, 10).doubt) == 1
 
 
-def test_a_mask_on_another_grid_is_refused(tmp_path):
+def test_a_mask_or_probability_on_another_grid_is_refused(tmp_path):
     files = written(tmp_path, image=body())
     write_volume(Volume(spot()[1:], Geometry((50, 40, 19), (1.5, 2.0, 5.0))), tmp_path / "mask.nii.gz")
     with pytest.raises(GeometryError):
         load_scene(CasePicture("P__T1", files["image"], {"truth": tmp_path / "mask.nii.gz"}))
+    with pytest.raises(GeometryError):
+        load_scene(CasePicture("P__T1", files["image"], probability=tmp_path / "mask.nii.gz"))
