@@ -90,8 +90,9 @@ def _filled(fold_of: dict[str, int], members: Mapping[str, list[TrainingCase]], 
 
 
 def _kind(group: Sequence[TrainingCase]) -> str:
-    phases = sorted({split_case_id(case.case_id)[1].value for case in group if "__" in case.case_id})
-    return f"{group[0].stratum} {' '.join(phases)}"
+    phases = sorted({split_case_id(case.case_id)[1].value for case in group})
+    strata = sorted({case.stratum for case in group})
+    return " ".join([*strata, *phases])
 
 
 def _shuffled(unit: str, seed: int) -> str:
