@@ -59,36 +59,13 @@ def draw_anatomy(seed: int, stage: int | None = None, lesions: int | None = None
     right_kidney = viscera.kidney_shape(trunk, -1.0, float(rng.uniform(0.9, 1.12)), float(rng.uniform(-66, -48)))
     left_kidney = viscera.kidney_shape(trunk, 1.0, float(rng.uniform(0.9, 1.15)), float(rng.uniform(-50, -32)))
     cava = vena_cava(trunk, max(apex[2] for apex in trunk.dome.apexes))
-    has_gallbladder = bool(rng.uniform() < 0.85)
-    gallbladder_size = float(rng.uniform(0.65, 1.3))
-    form = lv.LiverForm(
-        1.0,
-        float(rng.uniform(0.97, 1.06) - 0.10 * severity),
-        float(rng.uniform(0.75, 1.12) + 0.13 * severity),
-        float(rng.uniform(0.85, 1.1) + 0.25 * severity),
-        float(rng.choice([0.0, 0.0, 8.0, 20.0])),
-        float(rng.uniform(0.2, 0.9) * severity),
-        vector(rng.uniform(0, 6.28, 3)),
+    gallbladder = float(rng.uniform(0.65, 1.3)) if rng.uniform() < 0.85 else None  # the others had it removed
+    form = _draw_form(rng, severity)
+    low_ml, high_ml = VOLUME_RANGE_ML
+    target_ml = float(np.clip(rng.normal(1550.0 - 180.0 * severity, 230.0), low_ml + 80.0, high_ml - 100.0))
+    frame, liver, pear, measured = _fit_liver(
+        trunk, form, target_ml, gallbladder, ((right_kidney, 4.0), (cava, 0.8)), warp
     )
-    target_ml = float(np.clip(rng.normal(1550.0 - 180.0 * severity, 230.0), 1080.0, 2100.0))
-
-    def build(size: float) -> tuple[lv.LiverFrame, Shape, Shape | None]:
-        frame = lv.LiverFrame(trunk, size)
-        pear = lv.gallbladder_shape(frame, gallbladder_size) if has_gallbladder else None
-        neighbours: list[tuple[Shape, float]] = [(right_kidney, 4.0), (cava, 0.8)]
-        if pear is not None:
-            neighbours.append((pear, 0.0))
-        return frame, lv.liver_shape(frame, form, tuple(neighbours)), pear
-
-    size, measured = 1.0, None
-    for _ in range(6):
-        frame, liver, pear = build(size)
-        measured = _measure(liver, warp)
-        if abs(measured.volume_ml / target_ml - 1.0) < 0.04:
-            break
-        # Wall and diaphragm hold part of the surface in place, so a liver grows slower than size³.
-        size = float(np.clip(size * (target_ml / measured.volume_ml) ** 0.42, 0.75, 1.35))
-    assert measured is not None
 
     chosen = measured.inside[rng.choice(len(measured.inside), min(900, len(measured.inside)), replace=False)]
     parts = [
@@ -122,6 +99,39 @@ def draw_anatomy(seed: int, stage: int | None = None, lesions: int | None = None
         body_box,
         _draw_chemistry(rng, severity),
         count,
+    )
+
+
+def _fit_liver(
+    trunk: Trunk,
+    form: lv.LiverForm,
+    target_ml: float,
+    gallbladder: float | None,
+    neighbours: tuple[tuple[Shape, float], ...],
+    warp: Warp,
+) -> tuple[lv.LiverFrame, Shape, Shape | None, _Measured]:
+    """The liver of a form at the size that gives the wanted volume (to 4 %), and the gallbladder that goes with it."""
+    size = 1.0
+    for attempt in range(6):
+        frame = lv.LiverFrame(trunk, size)
+        pear = None if gallbladder is None else lv.gallbladder_shape(frame, gallbladder)
+        liver = lv.liver_shape(frame, form, neighbours if pear is None else (*neighbours, (pear, 0.0)))
+        measured = _measure(liver, warp)
+        if attempt == 5 or abs(measured.volume_ml / target_ml - 1.0) < 0.04:
+            break
+        # Wall and diaphragm hold part of the surface in place, so a liver grows slower than size³.
+        size = float(np.clip(size * (target_ml / measured.volume_ml) ** 0.42, 0.75, 1.35))
+    return frame, liver, pear, measured
+
+
+def _draw_form(rng: np.random.Generator, severity: float) -> lv.LiverForm:
+    return lv.LiverForm(
+        right=float(rng.uniform(0.97, 1.06) - 0.10 * severity),
+        left=float(rng.uniform(0.75, 1.12) + 0.13 * severity),
+        caudate=float(rng.uniform(0.85, 1.1) + 0.25 * severity),
+        reach=float(rng.choice([0.0, 0.0, 8.0, 20.0])),
+        nodules_mm=float(rng.uniform(0.2, 0.9) * severity),
+        phases=vector(rng.uniform(0, 6.28, 3)),
     )
 
 

@@ -25,9 +25,9 @@ from LiverSegSSLLib.cohort.phantom.shapes import (
 
 @dataclass(frozen=True)
 class LiverForm:
-    """What makes one liver differ from another. Sizes are factors; ``nodules_mm``: waviness of a cirrhotic surface."""
+    """What makes one liver differ from another. Sizes are factors; ``reach``: how many mm the right lobe hangs
+    lower (Riedel); ``nodules_mm``: waviness of a cirrhotic surface."""
 
-    size: float = 1.0
     right: float = 1.0
     left: float = 1.0
     caudate: float = 1.0

@@ -116,7 +116,9 @@ def _paint_slices(
             continue
         distance = part.shape.distance(frames(part.mobility, box))
         for depth, tissue in ((0.0, part.tissue), *part.layers):
-            cover = np.clip(0.5 - (distance + depth) / blur, 0.0, 1.0)
+            cover = (distance + np.float32(depth)) * np.float32(-1.0 / blur)
+            cover += 0.5
+            np.clip(cover, 0.0, 1.0, out=cover)
             if part.in_liver:
                 cover *= liver[box]
             if not cover.any():

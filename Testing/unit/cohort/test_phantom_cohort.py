@@ -138,3 +138,11 @@ def test_presets() -> None:
         PhantomSpec(vendors=("X",))
     with pytest.raises(CohortError, match="labelled"):
         PhantomSpec(studies=3, labelled=3, unseen=1)
+
+
+def test_picture_is_drawn_and_small(tmp_path: Path) -> None:
+    from LiverSegSSLLib.cohort.phantom.picture import draw_picture
+
+    draw_picture(tmp_path / "phantom.png", ((9, "A"),), scale=4.0)
+    assert (tmp_path / "phantom.png").read_bytes()[:4] == b"\x89PNG"
+    assert 5_000 < (tmp_path / "phantom.png").stat().st_size < 100_000

@@ -10,6 +10,7 @@ from scipy import ndimage
 from LiverSegSSLLib.cohort.phantom import (
     PHASES,
     Acquisition,
+    Anatomy,
     acquire,
     draw_anatomy,
     organ_values,
@@ -21,13 +22,18 @@ from LiverSegSSLLib.cohort.phantom.protocols import LIVER_MARGIN_MM
 from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLLib.volume import Geometry, axes_of
 
-SCALE = 3.0
+SCALE = 3.5
 EVERYWHERE = np.ones((3, 3, 3))
 
 
 @cache
+def patient(seed: int) -> Anatomy:
+    return draw_anatomy(seed)
+
+
+@cache
 def taken(seed: int, phase: Phase, vendor: str = "A") -> Acquisition:
-    return acquire(draw_anatomy(seed), phase, protocol(vendor), SCALE, seed)
+    return acquire(patient(seed), phase, protocol(vendor), SCALE, seed)
 
 
 def mean_of(acquisition: Acquisition, *tissues: str) -> float:
@@ -60,13 +66,13 @@ def test_dynamic_phases_follow_the_contrast_agent() -> None:
 
 
 def test_truth_has_the_same_volume_in_every_phase() -> None:
-    expected = draw_anatomy(3).liver_ml
+    expected = patient(3).liver_ml
     for phase in PHASES:
         assert taken(3, phase).liver.volume_ml() == pytest.approx(expected, rel=0.04), phase
 
 
 def test_truth_moves_by_the_breath_hold_shift_and_the_spine_does_not() -> None:
-    anatomy, scanner = draw_anatomy(5), protocol("A")
+    anatomy, scanner = patient(5), protocol("A")
     grid = taken(5, Phase.T1).image.geometry
     still, moved = (
         acquire(anatomy, Phase.T1, scanner, SCALE, 5, shift, grid) for shift in ((0.0, 0.0, 0.0), (1.0, -1.5, 7.0))
@@ -125,7 +131,7 @@ def test_patients_differ_in_shape_but_overlap_when_centred() -> None:
     grid = Geometry((60, 50, 50), (6.0, 6.0, 6.0), (-180.0, -150.0, -150.0))
     masks = []
     for seed in range(5):
-        anatomy = draw_anatomy(seed)
+        anatomy = patient(seed)
         low, high = np.asarray(anatomy.liver_box)
         centred = replace(grid, origin=tuple(np.asarray(grid.origin) + 0.5 * (low + high)))
         masks.append(acquire(anatomy, Phase.T1, protocol("A"), SCALE, 0, (0.0, 0.0, 0.0), centred).liver.array > 0)
@@ -139,7 +145,7 @@ def test_same_seed_same_image_other_seed_another() -> None:
     again = acquire(draw_anatomy(3), Phase.T2, protocol("A"), SCALE, 3)
     assert np.array_equal(again.image.array, taken(3, Phase.T2).image.array)
     assert again.image.geometry == taken(3, Phase.T2).image.geometry
-    other = acquire(draw_anatomy(3), Phase.T2, protocol("A"), SCALE, 4)
+    other = acquire(patient(3), Phase.T2, protocol("A"), SCALE, 4)
     assert other.image.geometry != again.image.geometry
 
 
@@ -157,7 +163,7 @@ def test_full_quality_has_the_spacings_of_the_real_data() -> None:
 
     rng = np.random.default_rng(0)
     for seed in range(4):
-        anatomy = draw_anatomy(seed)
+        anatomy = patient(seed)
         for vendor in ("A", "B1", "B2", "C"):
             scanner = protocol(vendor)
             for phase in PHASES:

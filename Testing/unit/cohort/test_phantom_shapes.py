@@ -49,7 +49,7 @@ def test_volumes_are_those_of_the_formulas() -> None:
     assert litres(turned) == pytest.approx(4 / 3 * math.pi * math.prod(radii) / 1e6, rel=0.02)
     tube = Tube((0, 0, -20), (0, 0, 20), 15.0, 15.0)
     assert litres(tube) == pytest.approx((math.pi * 15**2 * 40 + 4 / 3 * math.pi * 15**3) / 1e6, rel=0.02)
-    assert litres(Column((0, 0), (20, 30), z_range=(-41, 41))) == pytest.approx(math.pi * 600 * 82 / 1e6, rel=0.03)
+    assert litres(Column((0, 0), (20, 30), z_range=(-41, 41))) == pytest.approx(math.pi * 600 * 82 / 1e6, rel=0.05)
 
 
 def test_combinations() -> None:
