@@ -45,7 +45,7 @@ def vector(values: Any) -> Vector:
 
 def smooth_min(a: Array, b: Array, blend_mm: float) -> Array:
     """Polynomial smooth minimum; equals ``min`` where the values differ by more than ``blend_mm``."""
-    if blend_mm <= 0:
+    if blend_mm < 1e-6:
         return np.minimum(a, b)
     h = np.clip((b - a) / (2.0 * blend_mm) + 0.5, 0.0, 1.0)
     return b + h * (a - b) - blend_mm * h * (1.0 - h)

@@ -55,7 +55,10 @@ def kidney_shape(trunk: Trunk, side: float, size: float, lift: float) -> Shape:
 
 
 def kidney(shape: Shape, organ: str, rng: np.random.Generator) -> list[Part]:
-    """Cortex, medulla with columns, and sinus fat. It follows the diaphragm by half (Schwartz et al. 1994)."""
+    """Cortex, medulla with columns, and sinus fat.
+
+    Kidneys move less than the liver (Schwartz et al., Radiother Oncol 1994;32:84); half as far is assumed.
+    """
     low, high = np.asarray(shape.bounds())
     centre = 0.5 * (low + high)
     phases = tuple(float(v) for v in rng.uniform(0, 6.28, 3))
