@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from LiverSegSSLLib.cli.follow import job_folder, run_job
-from LiverSegSSLLib.cli.options import cohort_options, job_options, recipe_options
+from LiverSegSSLLib.cli.options import cohort_options, job_options, recipe_options, require_data
 from LiverSegSSLLib.cli.show import show_result
 from LiverSegSSLLib.rounds.places import default_workspace
 
@@ -21,6 +21,9 @@ ROUND = click.option("--round", "round_number", type=click.IntRange(1), help="Th
 
 
 def _go(verb: str, data: Path, options: dict[str, Any]) -> int:
+    """Run a verb as a job in the workspace and show its result."""
+    if verb != "demo":
+        require_data(data)
     as_json = options.pop("as_json")
     workspace = (options.pop("workspace") or default_workspace(data)).absolute()
     parameters = {

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from LiverSegSSLLib.errors import CohortError
+
 Command = Callable[..., Any]
 
 DATA = click.argument("data", type=click.Path(path_type=Path))
@@ -43,3 +45,9 @@ def recipe_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def require_data(data: Path) -> None:
+    """Raise unless DATA exists, before a workspace is made beside it."""
+    if not data.exists():
+        raise CohortError("is not there", data, "give a cohort folder, or a CSV table of the images")

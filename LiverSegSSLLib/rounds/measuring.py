@@ -36,7 +36,7 @@ def evaluate_run(session: Session) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         with session.executor(len(pairs)) as (executor, _):
-            evaluation = evaluate_masks(pairs, executor, in_distribution=seen, report=session.report)
+            evaluation = evaluate_masks(pairs, executor, in_distribution=seen or None, report=session.report)
         write_csv(evaluation.rows, session.places.metrics)
         return {"measured": len(evaluation.rows), "problems": [str(problem) for problem in evaluation.problems]}
 

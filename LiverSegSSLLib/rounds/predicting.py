@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case, Phase
+from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.predict.predict import PredictionSettings, PredictionTask, predict
@@ -27,10 +28,13 @@ def propose_by_network(session: Session, round_number: int, stage: str, targets:
     """Predict cases with the model of the round before; returns case id → label.
 
     A case that was trained on is predicted by the one fold that did not see its label; the others by all folds.
+
+    :raises TrainingError: that round has not been trained.
     """
     trained = session.state.output(f"round {round_number - 1}: train")
     if trained is None:
-        return {}
+        remedy = f"run liversegssl train --round {round_number - 1} first"
+        raise TrainingError("has no trained model", f"round {round_number - 1}", remedy)
     model = session.places.workspace / trained["model"]
     held_out = {case_id: int(fold) for case_id, fold in trained["held_out"].items()}
     return _predicted(session, model, targets, held_out, NETWORK, round_number, stage)
