@@ -44,7 +44,9 @@ def prepare(specification: dict[str, Any], report: Reporter) -> dict[str, Any]:
     preset = Preset.model_validate(specification["preset"])
     dataset_json = json.loads((raw / "dataset.json").read_text(encoding="utf-8"))
     workers = int(specification["workers"])
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 and len(cases) > 3 else None
+    # A worker takes as long to start as eight cases take to prepare.
+    workers = min(workers, len(cases) // 8)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
     with pool or nullcontext():
         plans = _plans(cases, preset, folder, dataset_json, pool, report)
         folder.mkdir(parents=True, exist_ok=True)
