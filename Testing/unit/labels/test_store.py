@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -45,6 +46,12 @@ def _expert_case(
     write_volume(mask or ball(), folder / "mask_GED4.nii.gz")
     organs = () if liver is None else (("liver", liver),)
     return Case("P1", Phase.GED4, image, "A", folder / "mask_GED4.nii.gz", organs)
+
+
+def _file_shape(path: Path) -> tuple[int, ...]:
+    """The shape as another library sees it, (x, y, z) or (x, y, z, 1)."""
+    image: Any = nibabel.load(path)
+    return tuple(image.shape)
 
 
 # --- adding -----------------------------------------------------------------------------------------------------
@@ -106,7 +113,7 @@ def test_labels_of_a_case_share_its_grid_and_file_shape(store: LabelStore) -> No
     four = Volume(ball().array, GRID, trailing_singleton=True)
     store.add(CASE, four, source="atlas", round=1)
     label = store.add(CASE, ball(2), source="atlas", round=1, probability=soft())  # a panel that forgot the fourth axis
-    assert nibabel.load(store.mask_path(label)).shape == (12, 10, 8, 1)
+    assert _file_shape(store.mask_path(label)) == (12, 10, 8, 1)
     with pytest.raises(GeometryError, match="P1__T2"):
         store.add(CASE, ball(geometry=Geometry((12, 10, 8), (1.5, 1.5, 4.1))), source="atlas", round=1)
 
@@ -161,7 +168,7 @@ def test_an_expert_mask_is_copied_and_its_source_left_alone(store: LabelStore, t
     before = case.expert.read_bytes(), case.expert.stat().st_mtime_ns
     label = store.add_expert(case, author="Dr. A")
     assert (label.state, label.source, label.author) == (LabelState.EXPERT, "expert", "Dr. A")
-    assert nibabel.load(store.mask_path(label)).shape == (12, 10, 8, 1)  # as the image, not as the mask
+    assert _file_shape(store.mask_path(label)) == (12, 10, 8, 1)  # as the image, not as the mask
     assert np.array_equal(store.read_mask(label).array, ball().array)
     assert (case.expert.read_bytes(), case.expert.stat().st_mtime_ns) == before
     assert store.add_expert(case) == label
@@ -247,7 +254,7 @@ def test_a_corrected_label_can_be_rejected_and_taken_back(store: LabelStore) -> 
         store.review(corrected.id, LabelState.PROPOSED, author="B")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["add", "correct", *LabelState])), max_size=12))
 def test_the_label_that_stands_is_the_best_of_all_that_happened(
     steps: list[tuple[int, str]], tmp_path_factory: pytest.TempPathFactory
