@@ -105,9 +105,13 @@ def file_key(path: Path) -> str:
 
 
 def image_key(path: Path) -> str:
-    """Cheap identity of a source image (they are read-only): size and time of change."""
-    stat = path.stat()
-    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
+    """Cheap identity of a source image (they are read-only): its size and its first 64 KiB.
+
+    It stays the same when the data are copied elsewhere, and thousands of images are not read for it.
+    """
+    with path.open("rb") as file:
+        head = file.read(65536)
+    return f"{path.stat().st_size} {hashlib.sha256(head).hexdigest()}"
 
 
 def case_key(case: TrainingCase, plans: dict[str, Any]) -> str:

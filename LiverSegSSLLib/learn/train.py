@@ -16,7 +16,7 @@ from typing import Any
 from LiverSegSSLLib import errors
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import Child, Folders, environment
-from LiverSegSSLLib.errors import BadInputError, LiverSegError, TrainingError
+from LiverSegSSLLib.errors import LiverSegError, TrainingError
 from LiverSegSSLLib.events import SILENT, Event, Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase, check_cases
 from LiverSegSSLLib.learn.dataset import dataset_name, export_dataset
@@ -46,7 +46,7 @@ class TrainSpec:
     :param threads: processor cores to use in all; 0: those of this machine.
     :param parallel_folds: folds trained at once; 0: one on a GPU, as many as there are cores without.
     :param init: a model folder of an earlier training of the same preset to begin with. Fold i begins with fold i,
-        so keep the folds the same (same cases, same seed) or the out-of-fold rule is broken.
+        unless that was trained on a pseudo label which fold i holds out now: then from scratch, with a warning.
     """
 
     name: str
@@ -210,7 +210,7 @@ def _start_fold(run: _Run, name: FoldName, device: str, threads: int) -> Child:
         "device": device,
         "threads": threads,
         "preprocessed": str(run.preprocessed),
-        "init": None if run.spec.init is None else str(_init_checkpoint(run.spec.init, name)),
+        "init": _beginning(run, name),
     }
     write_json(folder / "fold.json", specification)
     run.report.send(Event("state", stage, "", {"state": "running"}))
@@ -218,11 +218,24 @@ def _start_fold(run: _Run, name: FoldName, device: str, threads: int) -> Child:
     return Child("LiverSegSSLLib.learn.fold", folder / "fold.json", folder / "log.txt", variables, run.report.send)
 
 
-def _init_checkpoint(model: Path, name: FoldName) -> Path:
-    checkpoint = model / f"fold_{name}" / FINAL
-    if not checkpoint.is_file():
-        raise BadInputError("has no such fold to begin with", checkpoint.parent, "use the same number of folds")
-    return checkpoint
+def _beginning(run: _Run, name: FoldName) -> str | None:
+    """The checkpoint to begin a fold with, unless it has seen a pseudo label that this fold holds out."""
+    init = run.spec.init
+    if init is None:
+        return None
+    checkpoint, card = init / f"fold_{name}" / FINAL, init / "liversegssl_model.json"
+    if not checkpoint.is_file() or not card.is_file():
+        run.report.warn(f"{init} has no model to begin with: begins from scratch", f"train fold {name}")
+        return None
+    earlier = json.loads(card.read_text(encoding="utf-8"))
+    unseen = {case for case, fold in earlier["held_out"].items() if fold == name}
+    held_out = run.splits[name].val if isinstance(name, int) else ()
+    if any(case in earlier["pseudo"] and case not in unseen for case in held_out):
+        run.report.warn(
+            "the earlier model knows cases that are held out now: begins from scratch", f"train fold {name}"
+        )
+        return None
+    return str(checkpoint)
 
 
 def _require_success(child: Child, what: str) -> None:

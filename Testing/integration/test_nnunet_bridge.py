@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -209,6 +210,22 @@ def test_killed_and_continued_ends_with_the_same_weights(first: Round, tmp_path:
         expected, found = weights(first.result, fold), weights(result, fold)
         assert all(bool((expected[name] == found[name]).all()) for name in expected)
         assert len(result.curves[fold]) == 3
+
+
+def test_a_later_round_may_begin_with_the_model_of_the_round_before_unless_it_knows_too_much(first: Round) -> None:
+    swapped = tuple(  # s2 and s3 change folds
+        dataclasses.replace(case, group={"s2__GED4": "s3", "s3__GED4": "s2"}.get(case.case_id, ""))
+        for case in first.cases
+    )
+    for cases, expected in ((first.cases, "begins with the weights"), (swapped, "begins from scratch")):
+        events: list[Event] = []
+        options = {**TINY, "epochs": 1}
+        spec = dataclasses.replace(
+            first.spec, name="round 2", cases=cases, options=options, init=first.result.model_folder
+        )
+        result = train(spec, Reporter(events.append))
+        assert sum(expected in event.message for event in events) == 2
+    assert result.held_out["s2__GED4"] == first.result.held_out["s3__GED4"] != first.result.held_out["s2__GED4"]
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training_with_advice(first: Round, tmp_path: Path) -> None:
