@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ LOST = "lost+found"
 _OURS = re.compile(r".+\.v\d+(\.probability)?\.nii\.gz")
 _FOREIGN_STAGING_SECONDS = 7 * 24 * 3600.0
 """Staging files of a process on another machine, which cannot be asked, are given up after this time."""
+
+_CLOCK_SECONDS = 60.0
+"""The start of a process is reckoned from the clock, which may have been set since."""
 
 
 @dataclass(frozen=True)
@@ -129,24 +133,28 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@cache
 def _process_name(pid: int) -> str:
+    """The name of this process. Its id alone is used again after a while; with its start it names one for good."""
+    return f"{socket.gethostname()}~{pid}~{int(_started(pid))}"
+
+
+def _started(pid: int) -> float:
     import psutil
 
-    # A process id alone is used again after a while; with its start it names one process for good.
-    return f"{socket.gethostname()}~{pid}~{int(psutil.Process(pid).create_time())}"
+    return float(psutil.Process(pid).create_time())
 
 
 def _is_abandoned(folder: Path) -> bool:
     import psutil
 
-    host, _, rest = folder.name.partition("~")
-    pid, _, _start = rest.partition("~")
-    if not pid.isdigit():
+    host, pid, start = (*folder.name.split("~"), "", "")[:3]
+    if not (pid.isdigit() and start.isdigit()):
         return False
     if host != socket.gethostname():
         return time.time() - folder.stat().st_mtime > _FOREIGN_STAGING_SECONDS
     try:
-        return _process_name(int(pid)) != folder.name
+        return abs(_started(int(pid)) - int(start)) > _CLOCK_SECONDS
     except psutil.NoSuchProcess:
         return True
 

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from LiverSegSSLLib.cohort.names import safe_key
 from LiverSegSSLLib.cohort.study import Case, Phase, split_case_id
 from LiverSegSSLLib.errors import LabelError, WorkspaceError
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.labels.checks import Grid, checked_mask
-from LiverSegSSLLib.labels.files import LABELS, LabelFiles, Staged, read_probability, sha256_of
-from LiverSegSSLLib.labels.label import NO_PARAMETERS, RANK, Label, LabelState, Review, may_become
-from LiverSegSSLLib.labels.ledger import LabelRow, Ledger, ReviewRow, now, sqlite_url
+from LiverSegSSLLib.labels.files import LabelFiles, read_probability, sha256_of
+from LiverSegSSLLib.labels.label import NO_PARAMETERS, Label, LabelState, Review, may_become
+from LiverSegSSLLib.labels.ledger import LabelRow, Ledger, ReviewRow, sqlite_url
 from LiverSegSSLLib.labels.marker import Marker, read_marker, write_marker
-from LiverSegSSLLib.labels.rows import from_plain_grid, label_of, plain_grid, plain_parameters, review_of
+from LiverSegSSLLib.labels.queries import complete, find_row, newest_row, review_row, row_with_key, standing
+from LiverSegSSLLib.labels.rows import from_plain_grid, label_of, plain_parameters, review_of
 from LiverSegSSLLib.labels.verdicts import Verdicts
 from LiverSegSSLLib.types import Decision, Score
-from LiverSegSSLLib.volume import Volume, read_header, read_mask, require_same_grid
+from LiverSegSSLLib.volume import Volume, read_header, read_mask
 
 LEDGER = "ledger.sqlite"
 
@@ -134,7 +134,7 @@ class LabelStore:
         checksum = sha256_of(case.expert) if case.expert.is_file() else ""
         key = f"expert/{case.id}/{case.liver_value or 'all'}/{checksum}"
         with self._ledger.reading() as session:
-            known = _with_key(session, key, case.id)
+            known = row_with_key(session, key, case.id)
             if known is not None:
                 return label_of(known)
         image = read_header(case.image)
@@ -165,12 +165,12 @@ class LabelStore:
         :raises LabelError: there is no such label, or it cannot take this state.
         """
         with self._ledger.writing() as session:
-            row = _row(session, label_id)
+            row = find_row(session, label_id)
             if not may_become(LabelState(row.made_as), state):
                 what = f"a label that was added as {row.made_as} cannot become {state.value}"
                 raise LabelError(what, label_id, "accept or reject proposals, reject corrections, leave expert masks")
             row.state = state.value
-            session.add(_review_row(row, author, seconds, comment))
+            session.add(review_row(row, author, seconds, comment))
         return label_of(row)
 
     def correct(self, label_id: str, mask: Volume, *, author: str, seconds: float = 0.0, comment: str = "") -> Label:
@@ -211,7 +211,7 @@ class LabelStore:
         :raises LabelError: there is none.
         """
         with self._ledger.reading() as session:
-            return label_of(_row(session, label_id))
+            return label_of(find_row(session, label_id))
 
     def find(self, key: str) -> Label | None:
         """The label that was added under a key, if there is one."""
@@ -238,11 +238,11 @@ class LabelStore:
 
     def current(self, case_id: str) -> Label | None:
         """The label that stands for a case: expert, else corrected, accepted, proposed; the newest of those."""
-        return _standing(self.labels(case_id=case_id)).get(case_id)
+        return standing(self.labels(case_id=case_id)).get(case_id)
 
     def current_all(self) -> dict[str, Label]:
         """The label that stands for every case that has one, by case id."""
-        return _standing(self.labels())
+        return standing(self.labels())
 
     def history(self, case_id: str) -> list[Review]:
         """Everything that happened to the labels of a case, in order."""
@@ -301,13 +301,13 @@ class LabelStore:
         staged = self._files.stage(mask, probability)
         try:
             with self._ledger.writing() as session:
-                row = _with_key(session, draft.key, draft.case_id)
+                row = row_with_key(session, draft.key, draft.case_id)
                 if row is None:  # otherwise another process was faster
                     row = draft
-                    _complete(row, session, staged, mask)
+                    complete(row, session, staged, mask)
                     session.add(row)
                     session.flush()
-                    session.add(_review_row(row, row.author, row.seconds, comment))
+                    session.add(review_row(row, row.author, row.seconds, comment))
                     session.flush()
                     self._files.publish(staged, row.path, row.probability_path)
             return label_of(row)
@@ -317,8 +317,8 @@ class LabelStore:
     def _known(self, draft: LabelRow) -> tuple[Label | None, Grid | None]:
         """The label that has the draft's key, and the grid of the case's labels."""
         with self._ledger.reading() as session:
-            row = _with_key(session, draft.key, draft.case_id)
-            newest = _newest(session, draft.case_id)
+            row = row_with_key(session, draft.key, draft.case_id)
+            newest = newest_row(session, draft.case_id)
             grid = None if newest is None else from_plain_grid(newest.grid)
             return (None if row is None else label_of(row)), grid
 
@@ -366,56 +366,3 @@ def _check_case_id(case_id: str) -> None:
         raise LabelError(str(error)) from None
     if study != safe_key(study):
         raise LabelError(f"the study key {study!r} cannot be part of a file name", None, f"use {safe_key(study)!r}")
-
-
-def _complete(row: LabelRow, session: Session, staged: Staged, mask: Volume) -> None:
-    """Fill in what depends on the other labels of the case, and on the files."""
-    newest = _newest(session, row.case_id)
-    if newest is not None:
-        require_same_grid(mask.geometry, from_plain_grid(newest.grid)[0], row.case_id)
-    study, phase = split_case_id(row.case_id)
-    row.study, row.phase = study, phase.value
-    row.version = 1 if newest is None else newest.version + 1
-    row.id = f"{row.case_id}.v{row.version}"
-    row.path = f"{LABELS}/{row.case_id}/{row.id}.nii.gz"
-    row.probability_path = None if staged.probability is None else f"{LABELS}/{row.case_id}/{row.id}.probability.nii.gz"
-    row.sha256 = staged.sha256
-    row.created = now()
-    row.volume_ml = mask.volume_ml()
-    row.grid = plain_grid(mask)
-
-
-def _row(session: Session, label_id: str) -> LabelRow:
-    row = session.get(LabelRow, label_id)
-    if row is None:
-        raise LabelError("there is no such label", label_id)
-    return row
-
-
-def _with_key(session: Session, key: str | None, case_id: str) -> LabelRow | None:
-    if key is None:
-        return None
-    row = session.scalars(select(LabelRow).where(LabelRow.key == key)).first()
-    if row is not None and row.case_id != case_id:
-        raise LabelError(f"the key {key!r} belongs to {row.case_id}", case_id, "use another key for each case")
-    return row
-
-
-def _newest(session: Session, case_id: str) -> LabelRow | None:
-    query = select(LabelRow).where(LabelRow.case_id == case_id).order_by(LabelRow.version.desc()).limit(1)
-    return session.scalars(query).first()
-
-
-def _review_row(row: LabelRow, author: str, seconds: float, comment: str) -> ReviewRow:
-    return ReviewRow(label_id=row.id, state=row.state, author=author, seconds=seconds, comment=comment, time=now())
-
-
-def _standing(labels: Iterable[Label]) -> dict[str, Label]:
-    best: dict[str, Label] = {}
-    for label in labels:  # in order of version
-        if label.state is LabelState.REJECTED:
-            continue
-        known = best.get(label.case_id)
-        if known is None or RANK[label.state] >= RANK[known.state]:
-            best[label.case_id] = label
-    return best

@@ -22,7 +22,7 @@ WRITERS, ADDS = 2, 60
 
 def _start(script: Path | str, *arguments: str) -> subprocess.Popen[str]:
     program = [str(script)] if isinstance(script, Path) else ["-c", script]
-    paths = os.pathsep.join([str(ROOT), str(HERE)])
+    paths = os.pathsep.join([str(ROOT), str(HERE), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
         env={**os.environ, "PYTHONPATH": paths},

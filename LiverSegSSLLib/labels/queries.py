@@ -1,0 +1,80 @@
+"""What the store asks of the ledger, and how a new row is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from LiverSegSSLLib.cohort.study import split_case_id
+from LiverSegSSLLib.errors import LabelError
+from LiverSegSSLLib.labels.files import LABELS, Staged
+from LiverSegSSLLib.labels.label import RANK, Label, LabelState
+from LiverSegSSLLib.labels.ledger import LabelRow, ReviewRow, now
+from LiverSegSSLLib.labels.rows import from_plain_grid, plain_grid
+from LiverSegSSLLib.volume import Volume, require_same_grid
+
+
+def complete(row: LabelRow, session: Session, staged: Staged, mask: Volume) -> None:
+    """Fill in what depends on the other labels of the case, and on the files."""
+    newest = newest_row(session, row.case_id)
+    if newest is not None:
+        require_same_grid(mask.geometry, from_plain_grid(newest.grid)[0], row.case_id)
+    study, phase = split_case_id(row.case_id)
+    row.study, row.phase = study, phase.value
+    row.version = 1 if newest is None else newest.version + 1
+    row.id = f"{row.case_id}.v{row.version}"
+    row.path = f"{LABELS}/{row.case_id}/{row.id}.nii.gz"
+    row.probability_path = None if staged.probability is None else f"{LABELS}/{row.case_id}/{row.id}.probability.nii.gz"
+    row.sha256 = staged.sha256
+    row.created = now()
+    row.volume_ml = mask.volume_ml()
+    row.grid = plain_grid(mask)
+
+
+def find_row(session: Session, label_id: str) -> LabelRow:
+    """The row of a label.
+
+    :raises LabelError: there is none.
+    """
+    row = session.get(LabelRow, label_id)
+    if row is None:
+        raise LabelError("there is no such label", label_id)
+    return row
+
+
+def row_with_key(session: Session, key: str | None, case_id: str) -> LabelRow | None:
+    """The row that was added under a key.
+
+    :raises LabelError: it is of another case.
+    """
+    if key is None:
+        return None
+    row = session.scalars(select(LabelRow).where(LabelRow.key == key)).first()
+    if row is not None and row.case_id != case_id:
+        raise LabelError(f"the key {key!r} belongs to {row.case_id}", case_id, "use another key for each case")
+    return row
+
+
+def newest_row(session: Session, case_id: str) -> LabelRow | None:
+    """The row of the highest version of a case."""
+    query = select(LabelRow).where(LabelRow.case_id == case_id).order_by(LabelRow.version.desc()).limit(1)
+    return session.scalars(query).first()
+
+
+def review_row(row: LabelRow, author: str, seconds: float, comment: str) -> ReviewRow:
+    """The line of history for the state that a label is in now."""
+    return ReviewRow(label_id=row.id, state=row.state, author=author, seconds=seconds, comment=comment, time=now())
+
+
+def standing(labels: Iterable[Label]) -> dict[str, Label]:
+    """The label that stands for each case; ``labels`` are in order of version."""
+    best: dict[str, Label] = {}
+    for label in labels:
+        if label.state is LabelState.REJECTED:
+            continue
+        known = best.get(label.case_id)
+        if known is None or RANK[label.state] >= RANK[known.state]:
+            best[label.case_id] = label
+    return best
