@@ -19,7 +19,8 @@ class Support:
     """A labelled case that a proposer may learn from: image and mask, both on the case's native grid.
 
     ``mask`` is 0/1 liver; ``organs`` names further values when the mask file holds several organs.
-    ``label_id`` is the ledger id of the label (the parent in provenance).
+    ``label_id`` is the ledger id of the label (the parent in provenance). ``expert``: a person made or accepted the
+    mask; a pseudo label counts less.
     """
 
     case: Case
@@ -27,6 +28,7 @@ class Support:
     label_id: str = ""
     liver_value: int | None = None
     organs: tuple[tuple[str, int], ...] = ()
+    expert: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,9 +80,7 @@ def register(
             return failed(f"the {name} image is constant", model, metric)
     try:
         if model == "deformable":
-            return register_deformable(
-                fixed, moving, metric, init=init, fixed_mask=fixed_mask, spacing_mm=spacing_mm, threads=threads
-            )
+            return register_deformable(fixed, moving, metric, init=init, spacing_mm=spacing_mm, threads=threads)
         with _one_itk_thread():
             return register_linear(fixed, moving, model, metric, init, fixed_mask, moving_mask, spacing_mm, seed)
     except RuntimeError as error:  # ITK's and torch's way to say that the numbers led nowhere
