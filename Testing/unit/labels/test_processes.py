@@ -63,6 +63,7 @@ def test_killed_before_every_line_that_puts_a_label_in_place(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # a thousand lines, two processes for each
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_before_every_line_of_everything(tmp_path: Path) -> None:
     assert _kill_at("all", tmp_path) > 300
