@@ -72,6 +72,9 @@ class TrainingOptions(_Strict):
     average_weights: float = Field(default=0.0, ge=0, lt=1)
     """Decay per iteration of a running average of the weights, which becomes the model; 0: the last weights."""
     oversample_foreground: float = Field(default=0.33, ge=0, le=1)
+    """Share of the patches that are centred on the liver."""
+    probabilistic_oversampling: bool = False
+    """Draw for each patch, instead of the last ones of each batch; needed when a batch holds one patch."""
     save_every: int = Field(default=10, ge=1)
     """Epochs between checkpoints: what a kill can lose."""
     augmentation_workers: int = Field(default=0, ge=0)

@@ -53,6 +53,7 @@ class LiverSegTrainer(nnUNetTrainer):
         self.initial_lr = options.learning_rate
         self.weight_decay = options.weight_decay
         self.oversample_foreground_percent = options.oversample_foreground
+        self.probabilistic_oversampling = options.probabilistic_oversampling
         self.save_every = options.save_every
         self.listener: Listener | None = None
         self._average: dict[str, torch.Tensor] | None = None
