@@ -39,8 +39,8 @@ ADAM_POOLING = 2
 STIFFNESS = 1.25
 """Weight of smoothness in the second stage; ConvexAdam's default."""
 
-ITERATIONS = 80
-"""Of the second stage; ConvexAdam's default."""
+ITERATIONS = 40
+"""Of the second stage; ConvexAdam's 80 gave the same masks on real MRI in 1.5 times the time."""
 
 
 def register_deformable(

@@ -95,15 +95,20 @@ def register_linear(
         return failed("the images do not overlap enough to be compared", model, metric)
 
     before = _evaluate(fine, metric, sitk.Transform(3, sitk.sitkIdentity))
+    *early, last = _models_up_to(model)
     ends: list[sitk.Transform] = []
     for start in starts:
         transform = start
-        for step in _models_up_to(model):
+        for step in early or [last]:
             transform = _optimise(coarse, metric, step, transform, seed)
         ends.append(transform)
     end = max(ends, key=lambda transform: _evaluate(coarse, metric, transform))
+    end = _optimise(coarse, metric, last, end, seed)
     # A start that was right already must not be lost to the optimiser's last uncertain steps.
-    candidates = [_optimise(fine, metric, model, end, seed), *(linear_transform(matrix_of(start)) for start in starts)]
+    candidates = [
+        _optimise(fine, metric, model, end, seed, accurate=True),
+        *(linear_transform(matrix_of(start)) for start in starts),
+    ]
     best = max(candidates, key=lambda transform: _evaluate(fine, metric, transform))
     similarity = _evaluate(fine, metric, best)
     reason = _implausible(best, fine)
@@ -196,7 +201,9 @@ def _pair(
         None if mask is None else to_sitk(mask.with_array((mask.array > 0).astype(np.uint8)))
         for mask in (fixed_mask, moving_mask)
     ]
-    return _Pair(to_sitk(images[0]), to_sitk(images[1]), *masks, images[1].geometry, spacing_mm, points_of(counted))
+    working = [to_sitk(volume) for volume in images]
+    points = points_of(counted)
+    return _Pair(working[0], working[1], masks[0], masks[1], images[1].geometry, spacing_mm, points)
 
 
 def _method(pair: _Pair, metric: Metric, seed: int = 0) -> sitk.ImageRegistrationMethod:
@@ -273,7 +280,9 @@ def _models_up_to(model: Model) -> Sequence[Model]:
     return order[: order.index(model) + 1]
 
 
-def _optimise(pair: _Pair, metric: Metric, model: Model, start: sitk.Transform, seed: int) -> sitk.AffineTransform:
+def _optimise(
+    pair: _Pair, metric: Metric, model: Model, start: sitk.Transform, seed: int, accurate: bool = False
+) -> sitk.AffineTransform:
     """Improve a linear transform by one of the model's kind; returns the whole as one affine transform."""
     import SimpleITK as sitk
 
@@ -289,7 +298,7 @@ def _optimise(pair: _Pair, metric: Metric, model: Model, start: sitk.Transform, 
         change.SetCenter(centre)
     method = _method(pair, metric, seed)
     # Steps are lengths in mm, since the scales make every parameter move the image by as much.
-    if model == "affine":
+    if accurate or model == "affine":
         method.SetOptimizerAsGradientDescentLineSearch(
             learningRate=1.0, numberOfIterations=60, convergenceMinimumValue=1e-5, convergenceWindowSize=8
         )
