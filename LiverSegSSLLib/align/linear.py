@@ -22,6 +22,9 @@ from LiverSegSSLLib.volume import Geometry, Volume, to_sitk
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+Shift = tuple[float, float, float]
+"""Along LPS x, y, z in mm."""
+
 HISTOGRAM_BINS = 32
 """Of Mattes' joint histogram; ITK's usual number for images of this size."""
 
@@ -35,14 +38,18 @@ SHIFTS_MM = {
 """Shifts tried first along LPS x, y, z: a held breath moves the liver mostly along z, by up to a few cm; the field
 of view of another patient may begin anywhere."""
 
+NEIGHBOURS_MM = 16.5
+"""Shifts nearer than this lead to the same optimum."""
+
 STARTS = 2
 """So many of the best shifts are optimised, beside no shift; the best end wins."""
 
 PLAUSIBLE_VOLUME = (0.4, 2.5)
 """Determinant of a believable affine map between two adults."""
 
-COMPARED_VOXELS = 60_000
-"""Of larger working images every n-th voxel is compared: more cost time and gain nothing."""
+COMPARED_VOXELS = 20_000
+"""Of larger working images every n-th voxel is compared: more cost time and gain nothing (60,000 took a third longer
+for the same Dice to 0.004 on the phantom)."""
 
 SAMPLED_POINTS = 4000
 """Points by which overlap is judged."""
@@ -241,26 +248,37 @@ def _evaluate(pair: _Pair, metric: Metric, transform: sitk.Transform) -> float:
 def _starts(
     pair: _Pair, metric: Metric, offset: tuple[float, float, float], lattice: str
 ) -> list[sitk.TranslationTransform]:
-    """The best shifts of the lattice, best first, no two of them neighbours."""
+    """The best shifts of the lattice, best first, no two of them neighbours.
+
+    Along z first, then in the plane around the best of those: a third of the whole lattice's evaluations.
+    """
     import SimpleITK as sitk
 
     xs, ys, zs = SHIFTS_MM[lattice]
-    tried = []
+    tried: list[tuple[float, float, Shift]] = []
+
+    def judge(shift: Shift) -> None:
+        moved = (offset[0] + shift[0], offset[1] + shift[1], offset[2] + shift[2])
+        similarity = _evaluate(pair, metric, sitk.TranslationTransform(3, moved))
+        # Of equal shifts the shortest first, so that a featureless image stays where it is.
+        tried.append((-similarity, sum(map(abs, shift)), moved))
+
     for z in zs:
-        for y in ys:
-            for x in xs:
-                if x == y == z == 0:
-                    continue
-                shift = (offset[0] + x, offset[1] + y, offset[2] + z)
-                similarity = _evaluate(pair, metric, sitk.TranslationTransform(3, shift))
-                # Of equal shifts the shortest first, so that a featureless image stays where it is.
-                tried.append((-similarity, abs(x) + abs(y) + abs(z), shift))
-    chosen: list[tuple[float, float, float]] = []
-    for loss, _, shift in sorted(tried):
-        apart = all(max(abs(a - b) for a, b in zip(shift, other, strict=True)) > 16.5 for other in chosen)
-        if np.isfinite(loss) and apart and len(chosen) < STARTS:
-            chosen.append(shift)
-    return [sitk.TranslationTransform(3, shift) for shift in chosen]
+        judge((0.0, 0.0, z))
+    for _, _, (_, _, z) in _apart(tried):
+        for x, y in ((x, y) for x in xs for y in ys if x or y):
+            judge((x, y, z - offset[2]))
+    return [sitk.TranslationTransform(3, shift) for _, _, shift in _apart(tried)]
+
+
+def _apart(tried: list[tuple[float, float, Shift]]) -> list[tuple[float, float, Shift]]:
+    """The best few that are no neighbours of each other."""
+    chosen: list[tuple[float, float, Shift]] = []
+    for one in sorted(tried):
+        far = all(max(abs(a - b) for a, b in zip(one[2], other[2], strict=True)) > NEIGHBOURS_MM for other in chosen)
+        if np.isfinite(one[0]) and far and len(chosen) < STARTS:
+            chosen.append(one)
+    return chosen
 
 
 def _centres_aligned(fixed: Volume, moving: Volume) -> tuple[float, float, float]:
