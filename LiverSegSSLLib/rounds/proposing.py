@@ -14,7 +14,7 @@ from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.propose.proposer import Proposer, make_proposer
 from LiverSegSSLLib.rounds.judging import judge_labels
 from LiverSegSSLLib.rounds.recipe import NETWORK, ProposeStep
-from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
+from LiverSegSSLLib.rounds.session import FIXED, Session, checksums, fingerprint
 from LiverSegSSLLib.rounds.state import digest_of
 from LiverSegSSLLib.types import Proposal, Support
 from LiverSegSSLLib.volume import Volume, read_geometry
@@ -165,7 +165,7 @@ def _supports(
         label = labels.get(case.id)
         if label is None:
             continue
-        support = Support(case, session.store.mask_path(label), label.id)
+        support = Support(case, session.store.mask_path(label), label.id, expert=label.state in FIXED)
         if label.state == LabelState.EXPERT and case.expert is not None and case.organs:
             # The given file knows more organs than the ledger's liver mask: the gate by kidneys needs them.
             support = replace(support, mask=case.expert, liver_value=case.liver_value, organs=case.organs)

@@ -47,7 +47,7 @@ def finished(cohort, tmp_path_factory):
 
 
 def test_the_run_gives_masks_metrics_report_and_manifest(cohort, finished):
-    data, truth, _ = cohort
+    data, _, _ = cohort
     run = finished / "runs" / "small"
     manifest = json.loads((run / "manifest.json").read_text())
     given = [case_id for case_id, entry in manifest["cases"].items() if "given" in entry]
