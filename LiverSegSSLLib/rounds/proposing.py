@@ -26,8 +26,8 @@ THRESHOLD = 0.5
 def propose_round(session: Session, round_number: int) -> dict[str, str]:
     """Run the recipe's steps of a round; returns case id → id of the label that it ends with.
 
-    A later step tries again where an earlier one failed or its label did not pass the scores; of several labels
-    for a case the first that passes counts, else the last.
+    A later step tries where an earlier one failed or its label did not pass the scores (and, if it says ``again``,
+    everywhere); of several labels for a case the last that passes counts, else the last.
     """
     labels: dict[str, str] = {}
     usable: set[str] = set()
@@ -52,9 +52,11 @@ def propose_round(session: Session, round_number: int) -> dict[str, str]:
             inputs,
             lambda: _run_step(session, round_number, name, step, targets, supports),  # noqa: B023
         )
+        passed = set(output["usable"])
         for case_id, label_id in output["labels"].items():
-            labels[case_id] = label_id
-            if label_id in output["usable"]:
+            if label_id in passed or case_id not in usable:
+                labels[case_id] = label_id
+            if label_id in passed:
                 usable.add(case_id)
     return labels
 

@@ -33,6 +33,8 @@ class ProposeStep(_Strict):
     """Phases to propose for; empty: all of the recipe's."""
     supports: Supports = "expert"
     """``expert``: given and reviewed labels only; ``labelled``: also this round's proposals that passed."""
+    again: bool = False
+    """Also for cases that have a usable label by now: the new one takes its place if it passes too."""
     options: Options = {}
 
 
