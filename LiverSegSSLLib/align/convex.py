@@ -56,6 +56,12 @@ def refine_displacement(
     return _smooth3(free).detach(), float(likeness.detach())
 
 
+def mean_square(fixed: torch.Tensor, moving: torch.Tensor, displacement: torch.Tensor) -> float:
+    """Mean square of the features' difference under a displacement."""
+    carried = sample(moving, index_grid(fixed.shape[1:]) + displacement.permute(1, 2, 3, 0), "border")
+    return float(((carried - fixed) ** 2).mean())
+
+
 def _costs(fixed: torch.Tensor, moving: torch.Tensor, reach: int) -> torch.Tensor:
     """Squared difference of the features for every displacement, smoothed: ((2 reach + 1)³, z, y, x)."""
     import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from LiverSegSSLLib.align.bodies import Body, align_bodies, prepare_body
-from LiverSegSSLLib.align.convex import convex_displacement, refine_displacement
+from LiverSegSSLLib.align.convex import convex_displacement, mean_square, refine_displacement
 from LiverSegSSLLib.align.fields import (
     displacement_transform,
     index_grid,
@@ -69,17 +69,26 @@ def register_bodies(
     similarity is minus the mean square of the features' difference. Every step is free of chance, and of sums whose
     order could depend on the number of threads.
     """
-    import SimpleITK as sitk
+    return register_in_stages(fixed, moving, metric, init)[-1]
 
+
+def register_in_stages(
+    fixed: Body, moving: Body, metric: Metric = "mind", init: sitk.Transform | Start = "body"
+) -> list[Registration]:
+    """As :func:`register_bodies`, and the convex stage's own result before the last one.
+
+    The two err differently: the convex stage is stiff and looks far, the last one is supple and looks near. Masks
+    carried by both vote better than either (see ``docs/proposals.md``). One entry only when it failed.
+    """
     if metric == "mattes":
-        return failed("mutual information has no value at a voxel; use mind or sobel", "deformable", metric)
+        return [failed("mutual information has no value at a voxel; use mind or sobel", "deformable", metric)]
     if init == "body":
         matrix, _ = align_bodies(fixed, moving)
         if matrix is None:
-            return failed("the two bodies could not be laid over each other", "deformable", metric)
+            return [failed("the two bodies could not be laid over each other", "deformable", metric)]
     else:
         if not isinstance(init, str) and not init.IsLinear():
-            return failed("a deformable registration begins from a linear transform", "deformable", metric)
+            return [failed("a deformable registration begins from a linear transform", "deformable", metric)]
         matrix = index_matrix(fixed.grid, moving.grid, np.eye(4) if isinstance(init, str) else matrix_of(init))
 
     carried = _carried(moving, matrix, fixed.image.shape)
@@ -87,15 +96,28 @@ def register_bodies(
     coarse = convex_displacement(pooled(ours, CONVEX_POOLING), pooled(theirs, CONVEX_POOLING), CONVEX_REACH)
     ours, theirs = pooled(ours, ADAM_POOLING), pooled(theirs, ADAM_POOLING)
     start = _spread(coarse * (CONVEX_POOLING / ADAM_POOLING), ours.shape[1:])
-    before = -float(((ours - theirs) ** 2).mean())
-    displacement, difference = refine_displacement(ours, theirs, start, STIFFNESS, ITERATIONS)
-    if not np.isfinite(difference):
-        return failed("the deformation diverged", "deformable", metric)
-    whole = _spread(displacement * ADAM_POOLING, fixed.image.shape)
+    before = mean_square(ours, theirs, 0 * start)
+    stages = [(start, mean_square(ours, theirs, start))]
+    stages.append(refine_displacement(ours, theirs, start, STIFFNESS, ITERATIONS))
+    if not np.isfinite(stages[-1][1]):
+        return [failed("the deformation diverged", "deformable", metric)]
+    linear = linear_transform(lps_matrix(fixed.grid, moving.grid, matrix))
+    result = []
+    for displacement, difference in stages:
+        whole = _spread(displacement * ADAM_POOLING, fixed.image.shape)
+        transform = _chained(linear, displacement_transform(whole, fixed.grid))
+        result.append(Registration(transform, -difference, True, "", "deformable", metric, -before))
+    return result
+
+
+def _chained(linear: sitk.Transform, displacement: sitk.Transform) -> sitk.CompositeTransform:
+    """The displacement, then the linear map."""
+    import SimpleITK as sitk
+
     transform = sitk.CompositeTransform(3)
-    transform.AddTransform(linear_transform(lps_matrix(fixed.grid, moving.grid, matrix)))
-    transform.AddTransform(displacement_transform(whole, fixed.grid))  # the last one added acts first
-    return Registration(transform, -difference, True, "", "deformable", metric, before)
+    transform.AddTransform(linear)
+    transform.AddTransform(displacement)  # the last one added acts first
+    return transform
 
 
 def _carried(moving: Body, matrix: np.ndarray, shape: torch.Size) -> torch.Tensor:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from LiverSegSSLLib.align.bodies import Body, prepare_body
 from LiverSegSSLLib.align.body_mask import body_volume_ml
-from LiverSegSSLLib.align.deformable import register_bodies
+from LiverSegSSLLib.align.deformable import register_in_stages
 from LiverSegSSLLib.align.fields import torch_threads
 from LiverSegSSLLib.align.register import Metric, Registration, failed, register
 from LiverSegSSLLib.align.soft_mask import carried_distance
@@ -113,37 +113,37 @@ class AtlasProposer:
             if body is None:
                 reasons.append("there is no body in the image")
                 return finished(None)
-            images: list[NDArray[np.float32]] = []
-            distances: list[NDArray[np.float32]] = []
-            likeness: list[float] = []
+            carried: list[_Carried] = []
             for support in supports:
-                carried = self._carry(image, body, support, seed_for(seed, target, support), threads)
-                if isinstance(carried, str):
-                    reasons.append(f"{support.case.id}: {carried}")
+                found = self._carry(image, body, support, seed_for(seed, target, support), threads)
+                if isinstance(found, str):
+                    reasons.append(f"{support.case.id}: {found}")
                     continue
                 used.append(support)
-                images.append(carried[0])
-                distances.append(carried[1])
-                likeness.append(carried[2])
+                carried += found
         if not used:
             return finished(None)
         ours = body.image.numpy()
-        trusts = [1.0 if support.expert else self.pseudo_trust for support in used]
-        prior = fuse(ours, images, distances, trusts, self.spacing_mm, self.softness_mm)
+        prior = fuse(
+            ours,
+            [one.image for one in carried],
+            [one.distance_mm for one in carried],
+            [one.trust for one in carried],
+            self.spacing_mm,
+            self.softness_mm,
+        )
         better = refine(ours, body.body, prior, self.spacing_mm, Refinement(strength=self.refinement))
         native = resample(Volume(better, body.grid), image.geometry)
         measurements = {
-            "similarity": float(np.mean(likeness)),
-            "atlas_agreement": _agreement(distances),
+            "similarity": float(np.mean([one.similarity for one in carried])),
+            "atlas_agreement": _agreement([one.distance_mm for one in carried]),
             "refinement_dice": _dice(prior >= 0.5, better >= 0.5),
         }
         probability = Volume(native.array.astype(np.float32), image.geometry, image.trailing_singleton)
         return finished(probability, measurements)
 
-    def _carry(
-        self, image: Volume, body: Body, support: Support, seed: int, threads: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], float] | str:
-        """Atlas image (0 … 1) and signed distance (mm) on the target's working grid, similarity; or what failed."""
+    def _carry(self, image: Volume, body: Body, support: Support, seed: int, threads: int) -> list[_Carried] | str:
+        """The support on the target's working grid, once for each stage of the registration; or what failed."""
         atlas_image = support.case.image
         atlas = _prepared(atlas_image, atlas_image.stat().st_mtime_ns, self.spacing_mm)
         if atlas is None:
@@ -152,18 +152,22 @@ class AtlasProposer:
         mask = read_mask(support.mask, volume.geometry, support.liver_value)
         if not mask.array.any():
             return "the mask is empty"
-        found = self._register(image, volume, body, atlas, seed, threads)
-        if found.transform is None:
-            return found.reason
-        scaled = resample(Volume(atlas.image.numpy(), atlas.grid), body.grid, "linear", found.transform)
-        distance = carried_distance(mask, body.grid, found.transform)
-        if not (distance.array > 0).any():
-            return "its liver would lie outside the image"
-        return scaled.array, distance.array, found.similarity
+        trust = 1.0 if support.expert else self.pseudo_trust
+        scaled = Volume(atlas.image.numpy(), atlas.grid)
+        result = []
+        for found in self._register(image, volume, body, atlas, seed, threads):
+            if found.transform is None:
+                return found.reason
+            distance = carried_distance(mask, body.grid, found.transform).array
+            if not (distance > 0).any():
+                return "its liver would lie outside the image"
+            looks = resample(scaled, body.grid, "linear", found.transform).array
+            result.append(_Carried(looks, distance, found.similarity, trust))
+        return result
 
     def _register(
         self, image: Volume, moving: Volume, body: Body, atlas: Body, seed: int, threads: int
-    ) -> Registration:
+    ) -> list[Registration]:
         init: sitk.Transform | None = None
         if self.affine != "mind":
             linear = register(
@@ -171,13 +175,23 @@ class AtlasProposer:
                 threads=threads,
             )  # fmt: skip
             if linear.transform is None or self.deformable == "none":
-                return linear
+                return [linear]
             init = linear.transform
         metric: Metric = "sobel" if self.deformable == "sobel" else "mind"
         try:
-            return register_bodies(body, atlas, metric, "body" if init is None else init)
+            return register_in_stages(body, atlas, metric, "body" if init is None else init)
         except RuntimeError as error:
-            return failed(f"the registration broke down ({str(error).splitlines()[0]})", "deformable", metric)
+            return [failed(f"the registration broke down ({str(error).splitlines()[0]})", "deformable", metric)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Carried:
+    """An atlas on the target's working grid: its image (0 … 1), signed distance to its mask, and how much it counts."""
+
+    image: NDArray[np.float32]
+    distance_mm: NDArray[np.float32]
+    similarity: float
+    trust: float
 
 
 def _matching_ml(case: Case) -> float:
