@@ -169,14 +169,11 @@ class LiverSegTrainer(nnUNetTrainer):
             os.fsync(file.fileno())
         Path(temporary).replace(filename)
 
-    def load_checkpoint(self, filename_or_checkpoint: dict[str, Any] | str) -> None:
+    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """As nnU-Net, and the weights that the optimiser works on."""
-        if not self.was_initialized:
-            self.initialize()
-        checkpoint = filename_or_checkpoint
-        if isinstance(checkpoint, str):
-            checkpoint = torch.load(checkpoint, map_location=self.device, weights_only=False)
-        super().load_checkpoint(checkpoint)
+        # nnU-Net says that it takes a dictionary too; 2.8.1 then stumbles over a name.
+        super().load_checkpoint(filename_or_checkpoint)
+        checkpoint = torch.load(filename_or_checkpoint, map_location=self.device, weights_only=False)
         if AVERAGE_KEY in checkpoint:
             self._average = {name: value.clone() for name, value in self._module().state_dict().items()}
             self._module().load_state_dict(checkpoint[AVERAGE_KEY])

@@ -114,13 +114,14 @@ class Ensemble:
         data, _, properties = preprocessor.run_case_npy(
             array, None, properties, plans, configuration, predictor.dataset_json
         )
-        logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(data)).float()
+        logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(data))
         if self.settings.order == "resample_first":
             mask, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
                 logits, plans, configuration, predictor.label_manager, properties, return_probabilities=True
             )
             return (mask > 0).astype(np.uint8), np.ascontiguousarray(1.0 - probabilities[0], dtype=np.float32)
         # Two classes: softmax and argmax are a sigmoid of the difference and 1/2.
+        logits = logits.float()
         probability = torch.sigmoid(torch.logsumexp(logits[1:], 0) - logits[0]).numpy()
         coarse = np.stack([probability > 0.5, probability]).astype(np.float32)
         shape = properties["shape_after_cropping_and_before_resampling"]
