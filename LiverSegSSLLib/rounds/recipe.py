@@ -66,8 +66,10 @@ class Learn(_Strict):
 class Predict(_Strict):
     """The final prediction."""
 
-    step_size: float = Field(default=0.5, gt=0, le=1)
-    mirroring: bool = False
+    step_size: float | None = Field(default=None, gt=0, le=1)
+    """Distance of the windows as a fraction of their size; none: what suits the preset."""
+    mirroring: bool | None = None
+    """Average over mirrored images; none: what suits the preset."""
     largest_component: bool = True
 
 
