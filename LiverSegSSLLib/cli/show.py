@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
+
+WIDTH = 132
+"""Columns where no terminal says how many there are: a table in a log must not break in mid-word."""
 
 
 def show_result(verb: str, result: dict[str, Any]) -> None:
     """Print the tables and places of a result."""
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     for table in result.get("tables", []):
         console.print(_table(table["title"], table["columns"], table["rows"]))
     for line in result.get("lines", []):
@@ -23,13 +29,17 @@ def show_result(verb: str, result: dict[str, Any]) -> None:
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, justify="left" if column in _WORDS else "right", overflow="fold")
+        side: Literal["left", "right"] = "left" if column in _WORDS else "right"
+        table.add_column(column, justify=side, no_wrap=column not in _LONG, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     return table
 
 
-_WORDS = frozenset({"Study", "Case", "Labels", "Phase", "Vendor", "Why", "Label", "State", "What", "Source", "Recipe"})
+_LONG = frozenset({"Why", "What", "Found", "To do"})
+"""Columns of sentences, which may break."""
+
+_WORDS = _LONG | {"Study", "Case", "Phase", "Vendor", "Label", "State", "Source", "Recipe", "Reviewer"}
 """Columns of text, set left; the rest are numbers."""

@@ -141,7 +141,7 @@ def _predicted(
             seconds=0.0 if outcome is None else outcome.seconds,
         )
         labels[case.id] = add_proposal(session, proposal, round_number, keys[case.id])
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(place.parent, ignore_errors=True)
     return labels
 
 
