@@ -3,9 +3,13 @@
 set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/__init__.py
   LiverSegSSLLib/align/__init__.py
+  LiverSegSSLLib/align/bodies.py
   LiverSegSSLLib/align/body_mask.py
+  LiverSegSSLLib/align/convex.py
   LiverSegSSLLib/align/deformable.py
+  LiverSegSSLLib/align/fields.py
   LiverSegSSLLib/align/linear.py
+  LiverSegSSLLib/align/mind.py
   LiverSegSSLLib/align/register.py
   LiverSegSSLLib/align/sobel.py
   LiverSegSSLLib/align/soft_mask.py
@@ -84,6 +88,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/labels/label.py
   LiverSegSSLLib/labels/ledger.py
   LiverSegSSLLib/labels/marker.py
+  LiverSegSSLLib/labels/queries.py
   LiverSegSSLLib/labels/rows.py
   LiverSegSSLLib/labels/store.py
   LiverSegSSLLib/labels/verdicts.py
@@ -104,10 +109,14 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/predict/child.py
   LiverSegSSLLib/predict/predict.py
   LiverSegSSLLib/predict/predictor.py
+  LiverSegSSLLib/predict/submission.py
   LiverSegSSLLib/predict/windows.py
   LiverSegSSLLib/propose/__init__.py
+  LiverSegSSLLib/propose/atlas.py
   LiverSegSSLLib/propose/fit.py
+  LiverSegSSLLib/propose/fusion.py
   LiverSegSSLLib/propose/proposer.py
+  LiverSegSSLLib/propose/refine.py
   LiverSegSSLLib/propose/transfer.py
   LiverSegSSLLib/py.typed
   LiverSegSSLLib/resources.py
@@ -142,7 +151,12 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/score/stability.py
   LiverSegSSLLib/spelling.py
   LiverSegSSLLib/types.py
-  LiverSegSSLLib/volume.py
+  LiverSegSSLLib/volume/__init__.py
+  LiverSegSSLLib/volume/grid.py
+  LiverSegSSLLib/volume/names.py
+  LiverSegSSLLib/volume/read.py
+  LiverSegSSLLib/volume/resample.py
+  LiverSegSSLLib/volume/write.py
   )
 
 set(LIVERSEGSSL_RESOURCES

@@ -27,7 +27,7 @@ from LiverSegSSLLib.labels.label import LabelState
 from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.types import Decision, Score
 
-OURS = (str(Path(store_module.__file__).parent), volume.__file__)
+OURS = (str(Path(store_module.__file__).parent), str(Path(volume.__file__).parent))
 SCOPES = {"all": frozenset[str](), "add": frozenset({"_add", "publish", "_put", "_sync_folder"})}
 SURVIVED = 0
 

@@ -1,110 +1,26 @@
-"""Volume: a 3-D scalar image with its place in the patient; reading, writing, resampling, orientation.
-
-Arrays are indexed ``[z, y, x]``; geometry tuples are ``(x, y, z)`` as in SimpleITK; the world is LPS in mm.
-"""
+"""Reading images, masks and headers; what is wrong with a file is an :class:`ImageError` with its name."""
 
 from __future__ import annotations
 
 import gzip
-import os
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from LiverSegSSLLib.errors import GeometryError, ImageError
+from LiverSegSSLLib.errors import ImageError
+from LiverSegSSLLib.volume.grid import Geometry, Volume, require_same_grid
+from LiverSegSSLLib.volume.names import IMAGE_SUFFIXES, is_image_name
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
-
-GRID_TOLERANCE_MM = 1e-2
-"""Two grids are the same when no corner voxel lies further apart than this. NIfTI stores float32
-offsets: at 500 mm their rounding alone is 3e-5 mm, and scanner exports differ by up to a few µm."""
-
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-"""File name endings that are read as images."""
-
-_WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")  # not .mhd: two files cannot appear at once
-
-Interpolation = Literal["linear", "nearest", "bspline"]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """The grid of an image in the patient: LPS world, mm, tuples in (x, y, z) order.
-
-    ``direction`` is the 3 × 3 matrix of the axes in row-major order, as SimpleITK has it.
-    """
-
-    size: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of the array, (z, y, x)."""
-        return self.size[2], self.size[1], self.size[0]
-
-    @property
-    def spacing_zyx(self) -> tuple[float, float, float]:
-        """Voxel size in mm in array order."""
-        return self.spacing[2], self.spacing[1], self.spacing[0]
-
-    @property
-    def voxel_ml(self) -> float:
-        """Volume of one voxel in mL."""
-        return float(np.prod(self.spacing)) / 1000.0
-
-    def index_to_lps(self) -> NDArray[np.float64]:
-        """The 4 × 4 matrix from voxel index (x, y, z) to LPS mm."""
-        matrix = np.eye(4)
-        matrix[:3, :3] = np.reshape(self.direction, (3, 3)) * np.asarray(self.spacing)
-        matrix[:3, 3] = self.origin
-        return matrix
-
-    def corners_lps(self) -> NDArray[np.float64]:
-        """Centres of the eight corner voxels, (8, 3), LPS mm."""
-        last = np.asarray(self.size) - 1
-        index = np.array([[x, y, z, 1.0] for x in (0, last[0]) for y in (0, last[1]) for z in (0, last[2])])
-        return (index @ self.index_to_lps().T)[:, :3]
-
-    def same_grid(self, other: Geometry, tolerance_mm: float = GRID_TOLERANCE_MM) -> bool:
-        """Whether both grids have the same voxels in the same places."""
-        if self.size != other.size:
-            return False
-        return bool(np.abs(self.corners_lps() - other.corners_lps()).max() <= tolerance_mm)
-
-
-@dataclass(frozen=True, eq=False)
-class Volume:
-    """A scalar image, array ``[z, y, x]``, on a grid. ``trailing_singleton``: the file was 4-D with one frame."""
-
-    array: NDArray[Any]
-    geometry: Geometry
-    trailing_singleton: bool = False
-
-    def __post_init__(self) -> None:
-        if self.array.shape != self.geometry.shape:
-            raise GeometryError(f"array {self.array.shape} does not fit grid {self.geometry.shape} (z, y, x)")
-
-    def with_array(self, array: NDArray[Any]) -> Volume:
-        """Another image on this grid (and with this file shape)."""
-        return replace(self, array=array)
-
-    def volume_ml(self) -> float:
-        """Volume of the non-zero voxels in mL."""
-        return float(np.count_nonzero(self.array)) * self.geometry.voxel_ml
-
-
-# --- reading ----------------------------------------------------------------------------------------------------
 
 
 def read_volume(path: Path) -> Volume:
@@ -179,164 +95,6 @@ def read_geometry(path: Path) -> Geometry:
     :raises ImageError: as :func:`read_header`.
     """
     return read_header(path).geometry
-
-
-def require_same_grid(mask: Geometry, image: Geometry, where: Path | str) -> None:
-    """Raise :class:`GeometryError` unless both grids are the same."""
-    if mask.same_grid(image):
-        return
-    detail = (
-        f"{mask.size} voxels against {image.size}"
-        if mask.size != image.size
-        else f"up to {np.abs(mask.corners_lps() - image.corners_lps()).max():.3g} mm apart"
-    )
-    raise GeometryError(
-        f"the mask is not on its image's grid ({detail})", where, "resample the mask onto the image (nearest neighbour)"
-    )
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file name ends like an image that can be read."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
-
-
-def image_stem(path: Path) -> str:
-    """File name without its image suffix (``.nii.gz`` counts as one)."""
-    for suffix in IMAGE_SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.stem
-
-
-# --- writing ----------------------------------------------------------------------------------------------------
-
-
-def write_volume(volume: Volume, path: Path, dtype: np.dtype[Any] | type | None = None) -> None:
-    """Write an image; the file appears whole or not at all. A 4-D singleton is restored.
-
-    :param dtype: data type in the file; ``None`` keeps the array's.
-    :raises ImageError: the file name is not an image's.
-    """
-    import SimpleITK as sitk
-
-    if not path.name.lower().endswith(_WRITTEN_SUFFIXES):
-        raise ImageError("is no name for an image to write", path, f"use one of {', '.join(_WRITTEN_SUFFIXES)}")
-    array = volume.array if dtype is None else volume.array.astype(dtype)
-    image = to_sitk(volume.with_array(array))
-    if volume.trailing_singleton:
-        image = sitk.JoinSeries(image)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Same folder, so the rename stays on one file system; same suffix, because ITK chooses the format by it.
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=path.name[len(image_stem(path)) :], dir=path.parent)
-    os.close(handle)
-    try:
-        sitk.WriteImage(image, temporary, useCompression=True)
-        with Path(temporary).open("rb+") as file:
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-# --- geometry ---------------------------------------------------------------------------------------------------
-
-
-def resample(
-    volume: Volume,
-    geometry: Geometry,
-    interpolation: Interpolation = "linear",
-    transform: sitk.Transform | None = None,
-    outside: float = 0.0,
-) -> Volume:
-    """Sample a volume on another grid.
-
-    :param transform: maps points of ``geometry`` (fixed) to points of ``volume`` (moving), LPS mm, as ITK's
-        registrations return it; ``None``: identity.
-    :param outside: value where the volume does not reach.
-    """
-    import SimpleITK as sitk
-
-    kinds = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
-    # ITK cuts off what lies behind the point of whole numbers; their nearest is meant.
-    rounded = volume.array.dtype.kind in "iu" and interpolation != "nearest"
-    image = to_sitk(volume.with_array(volume.array.astype(np.float32)) if rounded else volume)
-    result = sitk.Resample(
-        image,
-        geometry.size,
-        transform if transform is not None else sitk.Transform(3, sitk.sitkIdentity),
-        kinds[interpolation],
-        geometry.origin,
-        geometry.spacing,
-        geometry.direction,
-        outside,
-        image.GetPixelID(),
-    )
-    array = sitk.GetArrayFromImage(result)
-    if rounded:
-        limits = np.iinfo(volume.array.dtype)
-        array = np.clip(np.rint(array), limits.min, limits.max).astype(volume.array.dtype)
-    return Volume(array, geometry, volume.trailing_singleton)
-
-
-def with_spacing(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
-    """A grid over the same box with another voxel size (mm, x y z); the box may grow by under a voxel."""
-    extent = np.asarray(geometry.size) * np.asarray(geometry.spacing)
-    size = np.maximum(np.ceil(extent / np.asarray(spacing) - 1e-6), 1).astype(int)
-    # The corner of the first voxel, not its centre, stays where it is.
-    shift = (np.asarray(spacing) - np.asarray(geometry.spacing)) / 2.0
-    origin = np.asarray(geometry.origin) + np.reshape(geometry.direction, (3, 3)) @ shift
-    return Geometry(
-        (int(size[0]), int(size[1]), int(size[2])),
-        spacing,
-        (float(origin[0]), float(origin[1]), float(origin[2])),
-        geometry.direction,
-    )
-
-
-def orient(volume: Volume, axes: str = "LPS") -> Volume:
-    """Flip and permute the axes so that they run towards the named directions; no voxel is interpolated.
-
-    ``orient(mask, axes_of(image.geometry))`` brings a result back to the frame of its image.
-    """
-    import SimpleITK as sitk
-
-    return replace(from_sitk(sitk.DICOMOrient(to_sitk(volume), axes)), trailing_singleton=volume.trailing_singleton)
-
-
-def axes_of(geometry: Geometry) -> str:
-    """The directions that the axes (x, y, z) run towards, for example ``"LPS"`` or ``"RAS"``."""
-    import SimpleITK as sitk
-
-    name: str = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(geometry.direction)
-    return name
-
-
-# --- SimpleITK --------------------------------------------------------------------------------------------------
-
-
-def to_sitk(volume: Volume) -> sitk.Image:
-    """The same image as a 3-D SimpleITK image (a copy). Booleans become uint8."""
-    import SimpleITK as sitk
-
-    array = volume.array
-    if array.dtype == bool or array.dtype == np.float16:
-        array = array.astype(np.uint8 if array.dtype == bool else np.float32)
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(volume.geometry.spacing)
-    image.SetOrigin(volume.geometry.origin)
-    image.SetDirection(volume.geometry.direction)
-    return image
-
-
-def from_sitk(image: sitk.Image) -> Volume:
-    """A 3-D SimpleITK image as a Volume (a copy)."""
-    import SimpleITK as sitk
-
-    return Volume(
-        sitk.GetArrayFromImage(image),
-        Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection()),
-    )
 
 
 def _sitk_read(path: Path, read: Any) -> Any:
