@@ -15,6 +15,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/align/soft_mask.py
   LiverSegSSLLib/align/working.py
   LiverSegSSLLib/atomic.py
+  LiverSegSSLLib/checkpoint.py
   LiverSegSSLLib/cli/__init__.py
   LiverSegSSLLib/cli/doctor.py
   LiverSegSSLLib/cli/follow.py
@@ -109,6 +110,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/predict/child.py
   LiverSegSSLLib/predict/predict.py
   LiverSegSSLLib/predict/predictor.py
+  LiverSegSSLLib/predict/settings.py
   LiverSegSSLLib/predict/submission.py
   LiverSegSSLLib/predict/windows.py
   LiverSegSSLLib/propose/__init__.py

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification, trainer_class
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.events import Event, Reporter
@@ -76,9 +77,7 @@ def _begin(trainer: Any, init: str | None, report: Reporter, stage: str) -> None
     trainer.initialize()
     if init is None:
         return
-    import torch
-
-    weights = torch.load(init, map_location="cpu", weights_only=False)["network_weights"]
+    weights = load_checkpoint(init)["network_weights"]
     own = trainer.network.state_dict()
     if weights.keys() != own.keys() or any(weights[name].shape != own[name].shape for name in own):
         raise TrainingError("is another network than the one to train", init, "train without init, or same preset")

@@ -15,6 +15,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.learn.augment import training_transforms
 from LiverSegSSLLib.learn.options import OPTIONS_KEY, TrainingOptions
@@ -162,7 +163,7 @@ class LiverSegTrainer(nnUNetTrainer):
         temporary = f"{filename}.writing"
         super().save_checkpoint(temporary)
         if self._raw is not None:
-            checkpoint = torch.load(temporary, map_location="cpu", weights_only=False)
+            checkpoint = load_checkpoint(temporary)
             checkpoint[AVERAGE_KEY] = self._raw
             torch.save(checkpoint, temporary)
         with Path(temporary).open("rb+") as file:
@@ -171,9 +172,10 @@ class LiverSegTrainer(nnUNetTrainer):
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """As nnU-Net, and the weights that the optimiser works on."""
-        # nnU-Net says that it takes a dictionary too; 2.8.1 then stumbles over a name.
+        # First ours: nnU-Net would also run what a foreign file contains. (It says that it takes a dictionary too;
+        # 2.8.1 then stumbles over a name.)
+        checkpoint = load_checkpoint(filename_or_checkpoint, self.device)
         super().load_checkpoint(filename_or_checkpoint)
-        checkpoint = torch.load(filename_or_checkpoint, map_location=self.device, weights_only=False)
         if AVERAGE_KEY in checkpoint:
             self._average = {name: value.clone() for name, value in self._module().state_dict().items()}
             self._module().load_state_dict(checkpoint[AVERAGE_KEY])

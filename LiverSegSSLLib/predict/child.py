@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,8 @@ def predict_cases(specification: dict[str, Any], report: Reporter) -> list[dict[
     """Predict and write each case; a case that cannot be read is reported and left out."""
     import torch
 
-    from LiverSegSSLLib.predict.predictor import Ensemble, Settings
+    from LiverSegSSLLib.predict.predictor import Ensemble
+    from LiverSegSSLLib.predict.settings import PredictionSettings
 
     device = specification["device"]
     if device == "auto":
@@ -40,7 +40,7 @@ def predict_cases(specification: dict[str, Any], report: Reporter) -> list[dict[
     if device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("there is no usable GPU", "device cuda", "use --device cpu, or repair the driver")
     torch.set_num_threads(int(specification["threads"]) if device == "cpu" else 1)
-    settings = Settings(**specification["settings"])
+    settings = PredictionSettings(**specification["settings"])
     total, results = len(specification["cases"]), list[dict[str, Any]]()
     for folds, cases in groupby(specification["cases"], key=lambda case: case["folds"]):
         ensemble = Ensemble(Path(specification["model"]), folds, device, settings)
@@ -64,12 +64,8 @@ def _one(ensemble: Any, case: dict[str, Any], report: Reporter) -> dict[str, Any
         outcome["failure"] = str(error)
         report.warn(f"{case['case_id']} is not predicted: {error}", "predict")
     outcome["seconds"] = time.monotonic() - start
-    outcome["folds"] = list(_names(ensemble.folds))
+    outcome["folds"] = list(ensemble.folds)
     return outcome
-
-
-def _names(folds: Sequence[int | str]) -> Sequence[int | str]:
-    return folds
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from LiverSegSSLLib import errors
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import Child, Folders, environment
 from LiverSegSSLLib.errors import BadInputError, JobError, LiverSegError
 from LiverSegSSLLib.events import SILENT, Reporter
+from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 
 
 @dataclass(frozen=True)
@@ -28,25 +29,6 @@ class PredictionTask:
     mask: Path | None = None
     probability: Path | None = None
     dtype: str = ""
-
-
-@dataclass(frozen=True)
-class PredictionSettings:
-    """How to predict.
-
-    :param step: distance of the windows as a fraction of their size; ``None``: what the model's preset says.
-    :param mirroring: average over mirrored images; ``None``: what the model's preset says.
-    :param adaptive: larger steps where there would be more than 20 windows (METHODS 6.6).
-    :param order: ``resample_first`` brings the network's output to the image's grid and then decides, as nnU-Net
-        does; ``threshold_first`` decides on the network's grid: less memory, staircase edges (METHODS 5.1).
-    :param largest: keep the largest connected part of the mask only. The probability is not touched.
-    """
-
-    step: float | None = None
-    mirroring: bool | None = None
-    adaptive: bool = False
-    order: Literal["resample_first", "threshold_first"] = "resample_first"
-    largest: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,7 +49,7 @@ def predict(
     tasks: Sequence[PredictionTask],
     folds: Sequence[int | str] | None = None,
     held_out: Mapping[str, int] | None = None,
-    settings: PredictionSettings = PredictionSettings(),
+    settings: PredictionSettings = DEFAULTS,
     device: str = "auto",
     threads: int = 0,
     stage: str = "predict",

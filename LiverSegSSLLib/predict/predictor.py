@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,35 +16,16 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.components import largest_component
 from LiverSegSSLLib.engine import trainer_class
 from LiverSegSSLLib.errors import BadInputError
+from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 from LiverSegSSLLib.predict.windows import adaptive_step, window_starts
 from LiverSegSSLLib.volume import Volume, axes_of, orient
 
-Order = Literal["resample_first", "threshold_first"]
-
 ORIENTATION = "RAS"
 """The orientation in which models of this library see every image (nnU-Net's SimpleITKIOWithReorient)."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to predict.
-
-    :param step: distance of the windows as a fraction of their size; ``None``: what the model's preset says.
-    :param mirroring: average over mirrored images; ``None``: what the model's preset says.
-    :param adaptive: larger steps where there would be more than 20 windows (METHODS 6.6).
-    :param order: ``resample_first`` brings the network's output to the image's grid and then decides, as nnU-Net
-        does; ``threshold_first`` decides on the network's grid: 1 byte a voxel, staircase edges (METHODS 5.1).
-    :param largest: keep the largest connected part of the mask only.
-    """
-
-    step: float | None = None
-    mirroring: bool | None = None
-    adaptive: bool = False
-    order: Order = "resample_first"
-    largest: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +44,11 @@ class Ensemble:
     """
 
     def __init__(
-        self, model: Path, folds: Sequence[int | str] | None, device: str, settings: Settings = Settings()
+        self,
+        model: Path,
+        folds: Sequence[int | str] | None,
+        device: str,
+        settings: PredictionSettings = DEFAULTS,
     ) -> None:
         self.folds = tuple(folds) if folds is not None else available_folds(model)
         for fold in self.folds:
@@ -155,11 +140,7 @@ class _Predictor(nnUNetPredictor):
 
 def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], plans: dict[str, Any]) -> None:
     """nnU-Net's ``initialize_from_trained_model_folder``, with the trainer looked up by us."""
-    checkpoints = [
-        # nnU-Net's checkpoints hold more than tensors; they are this workspace's own or the user chose them.
-        torch.load(model / f"fold_{fold}" / "checkpoint_final.pth", map_location="cpu", weights_only=False)
-        for fold in folds
-    ]
+    checkpoints = [load_checkpoint(model / f"fold_{fold}" / "checkpoint_final.pth") for fold in folds]
     first = checkpoints[0]
     manager = PlansManager(plans)
     configuration = manager.get_configuration(first["init_args"]["configuration"])

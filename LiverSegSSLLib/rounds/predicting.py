@@ -11,7 +11,8 @@ from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label
-from LiverSegSSLLib.predict.predict import PredictionSettings, PredictionTask, predict
+from LiverSegSSLLib.predict.predict import PredictionTask, predict
+from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.rounds.proposing import add_proposal
 from LiverSegSSLLib.rounds.recipe import NETWORK
 from LiverSegSSLLib.rounds.session import Session, fingerprint

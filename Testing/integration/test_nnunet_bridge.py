@@ -19,7 +19,8 @@ from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase
 from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
-from LiverSegSSLLib.predict.predict import PredictionResult, PredictionSettings, PredictionTask, predict
+from LiverSegSSLLib.predict.predict import PredictionResult, PredictionTask, predict
+from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import Geometry, Volume, read_mask, read_volume, write_volume
 
 TINY = {

@@ -61,12 +61,13 @@ def image(spacing: tuple[float, float, float] = SPACING, four_d: bool = False) -
 
 
 def test_both_orders_agree_where_the_image_has_the_networks_spacing(model: Path) -> None:
-    from LiverSegSSLLib.predict.predictor import Ensemble, Settings
+    from LiverSegSSLLib.predict.predictor import Ensemble
+    from LiverSegSSLLib.predict.settings import PredictionSettings
 
     # The first axis of this image runs along the body: turned to RAS it has the spacing that the network wants.
     native = image((6.0, 4.0, 4.0))
-    first = Ensemble(model, None, "cpu", Settings(largest=False)).predict(native)
-    second = Ensemble(model, None, "cpu", Settings(largest=False, order="threshold_first")).predict(native)
+    first = Ensemble(model, None, "cpu", PredictionSettings(largest=False)).predict(native)
+    second = Ensemble(model, None, "cpu", PredictionSettings(largest=False, order="threshold_first")).predict(native)
     assert 0 < first.mask.array.mean() < 1
     assert np.array_equal(first.mask.array, second.mask.array)
     assert np.allclose(first.probability.array, second.probability.array, atol=2e-3)  # half precision inside
@@ -74,10 +75,11 @@ def test_both_orders_agree_where_the_image_has_the_networks_spacing(model: Path)
 
 @pytest.mark.parametrize("order", ["resample_first", "threshold_first"])
 def test_results_lie_on_the_images_grid(model: Path, order: str) -> None:
-    from LiverSegSSLLib.predict.predictor import Ensemble, Settings
+    from LiverSegSSLLib.predict.predictor import Ensemble
+    from LiverSegSSLLib.predict.settings import PredictionSettings
 
     given = image((2.5, 3.0, 9.0), four_d=True)
-    result = Ensemble(model, [1], "cpu", Settings(order=order)).predict(given)  # type: ignore[arg-type]
+    result = Ensemble(model, [1], "cpu", PredictionSettings(order=order)).predict(given)  # type: ignore[arg-type]
     for volume in (result.mask, result.probability):
         assert volume.geometry == given.geometry and volume.trailing_singleton
     assert set(np.unique(result.mask.array)) <= {0, 1}

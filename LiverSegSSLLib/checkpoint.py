@@ -1,0 +1,39 @@
+"""Reading checkpoints without running what they may contain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.errors import BadInputError
+
+
+def load_checkpoint(path: Path | str, device: Any = "cpu") -> dict[str, Any]:
+    """The contents of a checkpoint of nnU-Net or of ours: tensors and plain values, nothing else.
+
+    nnU-Net's training log holds numpy numbers; they are let through by name, everything that could run is not.
+
+    :raises BadInputError: the file is missing or damaged, or holds something else.
+    """
+    import numpy as np
+    import torch
+
+    rebuild = np.float64(0).__reduce__()[0]  # type: ignore[index]
+    # NumPy 1 and 2 write the same function under two names.
+    names = [(rebuild, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    numbers = [*names, np.dtype, *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?"))]
+    try:
+        with torch.serialization.safe_globals(numbers):
+            checkpoint = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise BadInputError("there is no such checkpoint", path) from None
+    except Exception as error:  # torch raises pickle's, zip's and its own kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BadInputError(
+            f"is not a checkpoint that can be trusted ({reason[:120]})",
+            path,
+            "use one that nnU-Net or this program wrote",
+        ) from None
+    if not isinstance(checkpoint, dict):
+        raise BadInputError("is not a checkpoint: it holds no names", path)
+    return checkpoint
