@@ -18,10 +18,10 @@ def load_checkpoint(path: Path | str, device: Any = "cpu") -> dict[str, Any]:
     import numpy as np
     import torch
 
-    rebuild = np.float64(0).__reduce__()[0]  # type: ignore[index]
+    rebuild = np.float64(0).__reduce__()[0]
     # NumPy 1 and 2 write the same function under two names.
     names = [(rebuild, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    numbers = [*names, np.dtype, *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?"))]
+    numbers: list[Any] = [*names, np.dtype, *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?"))]
     try:
         with torch.serialization.safe_globals(numbers):
             checkpoint = torch.load(path, map_location=device, weights_only=True)
