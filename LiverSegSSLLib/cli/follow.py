@@ -54,10 +54,8 @@ def _end(handle: Handle, result: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         click.secho(f"Error: the job's process was ended by signal {-code if code < 0 else 9}", err=True, fg="red")
         click.echo("The same command goes on from here.", err=True)
         return 1, result
-    if code and not result and not any(event.kind == "error" for event in handle.poll()) and handle.tail:
-        log = handle.job.folder / "log.txt" if handle.job.folder else None
-        if log is not None:
-            click.echo(f"More in {log}", err=True)
+    if code and not result and handle.tail and handle.job.folder is not None:
+        click.echo(f"More in {handle.job.folder / 'log.txt'}", err=True)
     return code, result
 
 

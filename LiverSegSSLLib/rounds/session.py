@@ -51,8 +51,9 @@ class Session:
 
     def fixed(self) -> dict[str, Label]:
         """By case id: the label that a person has vouched for."""
-        current = {case.id: self.store.current(case.id) for case in self.cohort.cases()}
-        return {case_id: label for case_id, label in current.items() if label is not None and label.state in FIXED}
+        ours = {case.id for case in self.cohort.cases()}
+        current = self.store.current_all()
+        return {case_id: label for case_id, label in current.items() if case_id in ours and label.state in FIXED}
 
     def truth_of(self, case: Case) -> Path | None:
         """The true mask of a case, where the user has one to measure against."""
