@@ -52,6 +52,14 @@ class RecipeError(BadInputError):
     """A recipe or an option is wrong."""
 
 
+class WeightsError(BadInputError):
+    """Pretrained weights are missing, damaged or not what they should be."""
+
+
+class DownloadError(LiverSegError):
+    """A file could not be downloaded: no network, refused, cut off."""
+
+
 class WorkspaceError(LiverSegError):
     """A workspace cannot be opened or is damaged."""
 

@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from LiverSegSSLLib.cohort.study import split_case_id
 from LiverSegSSLLib.errors import BadInputError, LabelError, LiverSegError
 from LiverSegSSLLib.events import SILENT, Reporter
-from LiverSegSSLLib.volume import read_geometry, read_mask
+from LiverSegSSLLib.labels.files import read_probability
+from LiverSegSSLLib.volume import Geometry, Volume, read_geometry, read_mask, require_same_grid
 
 Role = Literal["expert", "pseudo"]
 """``expert``: drawn or corrected by a person; ``pseudo``: proposed by a method."""
+
+IGNORE = 2
+"""Value of a voxel that teaches nothing; nnU-Net wants it to be the highest."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -31,6 +37,9 @@ class TrainingCase:
     :param group: what must not be torn apart by folds, normally the patient; empty: the study of the case id.
     :param stratum: folds are balanced over its values (the vendor, for example).
     :param liver_value: value of the liver in the label file; ``None``: every value above 0.
+    :param probability: of liver, on the image's grid, as the label store keeps it (bytes, p · 255).
+    :param certain: voxels to which ``probability`` gives less than this for what the label says teach nothing
+        (nnU-Net's ignore label); 0: every voxel teaches.
     """
 
     case_id: str
@@ -40,11 +49,33 @@ class TrainingCase:
     group: str = ""
     stratum: str = ""
     liver_value: int | None = None
+    probability: Path | None = None
+    certain: float = 0.0
 
     @property
     def unit(self) -> str:
         """The group that stays together in the folds."""
         return self.group or split_case_id(self.case_id)[0]
+
+    @property
+    def has_doubt(self) -> bool:
+        """Whether some voxels of the label may teach nothing."""
+        return self.probability is not None and self.certain > 0
+
+
+def read_label(case: TrainingCase, image: Geometry) -> Volume:
+    """The label on the image's grid: 0, 1 (liver) and, where it is not certain enough, :data:`IGNORE`; int8.
+
+    :raises GeometryError: the label or its probability is on another grid.
+    """
+    mask = read_mask(case.label, image=image, value=case.liver_value)
+    label = mask.array.astype(np.int8)
+    if case.probability is not None and case.certain > 0:
+        liver = read_probability(case.probability)
+        require_same_grid(liver.geometry, image, case.probability)
+        certainty = np.where(mask.array > 0, liver.array, 1 - liver.array)
+        label[certainty < case.certain] = IGNORE
+    return mask.with_array(label)
 
 
 def check_cases(cases: Sequence[TrainingCase], report: Reporter = SILENT) -> tuple[TrainingCase, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import Folders
-from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.cases import IGNORE, TrainingCase
 
 READER = "SimpleITKIOWithReorient"
 """nnU-Net's reader that brings every image to one orientation; reads NIfTI, NRRD and MHA."""
@@ -39,9 +39,12 @@ def export_dataset(cases: Sequence[TrainingCase], folder: Path) -> dict[str, Any
     The file endings may differ from case to case. nnU-Net's own commands can use the dataset too, except for images
     that are 4-D with one frame, which only this library squeezes, and labels in which the liver is not value 1.
     """
+    labels = {"background": 0, "liver": 1}
+    if any(case.has_doubt for case in cases):
+        labels["ignore"] = IGNORE
     content: dict[str, Any] = {
         "channel_names": {"0": "MRI"},  # any name but CT: z-score
-        "labels": {"background": 0, "liver": 1},
+        "labels": labels,
         "numTraining": len(cases),
         "file_ending": ".nii.gz",
         "overwrite_image_reader_writer": READER,

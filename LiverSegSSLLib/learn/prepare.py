@@ -19,6 +19,7 @@ from LiverSegSSLLib.learn.options import Preset
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS, plans_from_preset, with_options
 from LiverSegSSLLib.learn.preprocess import (
     dataset_fingerprint,
+    doubt_key,
     file_key,
     fingerprint_case,
     image_key,
@@ -70,7 +71,8 @@ def resolved_device(device: str) -> str:
 
 def case_from(data: dict[str, Any]) -> TrainingCase:
     """A training case from JSON."""
-    return TrainingCase(**{**data, "image": Path(data["image"]), "label": Path(data["label"])})
+    paths = {name: Path(data[name]) for name in ("image", "label", "probability") if data[name] is not None}
+    return TrainingCase(**{**data, **paths})
 
 
 def _plans(
@@ -83,7 +85,10 @@ def _plans(
 ) -> dict[str, Any]:
     """The plans; made anew when the cases, their labels or the preset's geometry changed."""
     key = {
-        "cases": {case.case_id: [image_key(case.image), file_key(case.label), case.liver_value] for case in cases},
+        "cases": {
+            case.case_id: [image_key(case.image), file_key(case.label), case.liver_value, *doubt_key(case)]
+            for case in cases
+        },
         "planner": [preset.planner, preset.gpu_memory_gb, preset.configuration],
     }
     store = folder / "planned.json"

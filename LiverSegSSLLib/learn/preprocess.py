@@ -20,10 +20,10 @@ import numpy as np
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.events import Reporter
-from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.cases import TrainingCase, read_label
 from LiverSegSSLLib.learn.dataset import ORIENTATION
 from LiverSegSSLLib.learn.plans import CONFIGURATION
-from LiverSegSSLLib.volume import Volume, orient, read_mask, read_volume
+from LiverSegSSLLib.volume import Volume, orient, read_volume
 
 _VERSION = 1  # raised when what is written for the same input changes
 _SUFFIXES = (".b2nd", "_seg.b2nd", ".pkl")
@@ -55,9 +55,9 @@ def nnunet_arrays(image: Volume) -> tuple[np.ndarray, dict[str, Any]]:
 def read_case(case: TrainingCase) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Image and label of a case as nnU-Net wants them, and the properties."""
     image = read_volume(case.image)
-    mask = read_mask(case.label, image=image.geometry, value=case.liver_value)
+    label = read_label(case, image.geometry)
     data, properties = nnunet_arrays(image)
-    return data, orient(mask, ORIENTATION).array.astype(np.int8)[None], properties
+    return data, orient(label, ORIENTATION).array[None], properties
 
 
 def fingerprint_case(case: TrainingCase) -> CaseFingerprint:
@@ -66,7 +66,7 @@ def fingerprint_case(case: TrainingCase) -> CaseFingerprint:
 
     data, seg, properties = read_case(case)
     cropped, cropped_seg, _ = crop_to_nonzero(data, seg)
-    foreground = cropped[0][cropped_seg[0] > 0]
+    foreground = cropped[0][cropped_seg[0] == 1]
     picked = np.random.default_rng(1234).choice(foreground, _FOREGROUND_SAMPLES) if foreground.size else foreground
     return CaseFingerprint(
         tuple(float(value) for value in properties["spacing"]),
@@ -114,6 +114,11 @@ def image_key(path: Path) -> str:
     return f"{path.stat().st_size} {hashlib.sha256(head).hexdigest()}"
 
 
+def doubt_key(case: TrainingCase) -> list[Any]:
+    """Changes when other voxels of the label are ignored; empty when none is."""
+    return [file_key(case.probability), case.certain] if case.probability is not None and case.certain > 0 else []
+
+
 def case_key(case: TrainingCase, plans: dict[str, Any]) -> str:
     """Changes when the preprocessed case would."""
     configuration = {
@@ -126,6 +131,7 @@ def case_key(case: TrainingCase, plans: dict[str, Any]) -> str:
         image_key(case.image),
         file_key(case.label),
         case.liver_value,
+        *doubt_key(case),
         configuration,
         plans["transpose_forward"],
     ]

@@ -23,7 +23,7 @@ from LiverSegSSLLib.learn.dataset import dataset_name, export_dataset
 from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.options import Preset, load_preset
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
-from LiverSegSSLLib.learn.preprocess import file_key, image_key
+from LiverSegSSLLib.learn.preprocess import doubt_key, file_key, image_key
 from LiverSegSSLLib.learn.splits import Fold, FoldName, held_out_fold, make_folds
 
 TRAINER = "LiverSegTrainer"
@@ -162,7 +162,7 @@ def _prepare(run: _Run) -> str:
     splits = [{"train": fold.train, "val": fold.val} for fold in run.splits]
     write_json(run.preprocessed / "splits_final.json", splits)
     specification = {
-        "cases": [{**asdict(case), "image": str(case.image), "label": str(case.label)} for case in run.cases],
+        "cases": [{**asdict(case), **_as_text(case)} for case in run.cases],
         "raw": str(raw),
         "preprocessed": str(run.preprocessed),
         "preset": run.preset.model_dump(mode="json"),
@@ -180,6 +180,14 @@ def _prepare(run: _Run) -> str:
         child.stop()
     assert child.result is not None
     return str(child.result["device"])
+
+
+def _as_text(case: TrainingCase) -> dict[str, str | None]:
+    return {
+        "image": str(case.image),
+        "label": str(case.label),
+        "probability": None if case.probability is None else str(case.probability),
+    }
 
 
 def _train_folds(run: _Run, todo: Sequence[FoldName], device: str) -> None:
@@ -258,7 +266,7 @@ def _identity(run: _Run) -> str:
     parts = [
         run.preset.model_dump(mode="json"),
         [
-            [case.case_id, image_key(case.image), file_key(case.label), case.liver_value, case.role]
+            [case.case_id, image_key(case.image), file_key(case.label), case.liver_value, case.role, *doubt_key(case)]
             for case in run.cases
         ],
         [[fold.train, fold.val] for fold in run.splits],

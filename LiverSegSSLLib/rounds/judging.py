@@ -17,10 +17,12 @@ from LiverSegSSLLib.types import Decision, Score
 
 
 def judge_labels(session: Session, labels: Sequence[Label], stage: str) -> dict[str, tuple[Score, ...]]:
-    """The scores of labels, in parallel; returns label id → scores."""
+    """The scores of labels, in parallel; returns label id → scores. What was judged before is not judged again."""
     scorers = make_scores(session.recipe.score)
     items: dict[str, tuple[object, ...]] = {}
     for label in labels:
+        if label.id in session.scores:
+            continue
         earlier = [
             other
             for other in session.store.labels(case_id=label.case_id)
@@ -36,10 +38,10 @@ def judge_labels(session: Session, labels: Sequence[Label], stage: str) -> dict[
             label.parameters.get("failure", ""),
             scorers,
         )
-    if not items:
-        return {}
-    with session.executor(len(items)) as (executor, _):
-        return dict(map_cases(executor, _judge, items, stage, session.report))
+    if items:
+        with session.executor(len(items)) as (executor, _):
+            session.scores.update(map_cases(executor, _judge, items, stage, session.report))
+    return {label.id: session.scores[label.id] for label in labels}
 
 
 def judge_and_record(session: Session, labels: Sequence[Label], stage: str) -> tuple[Decision, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,8 @@ def propose_round(session: Session, round_number: int) -> dict[str, str]:
             "score": session.recipe.score,
             "before": _training_behind(session, round_number) if step.method == NETWORK else None,
         }
-        output = session.state.stage(
-            name,
-            inputs,
-            lambda: _run_step(session, round_number, name, step, targets, supports),  # noqa: B023
-        )
+        work = _Step(round_number, name, step, tuple(targets), tuple(supports))
+        output = session.state.stage(name, inputs, lambda: _run_step(session, work))  # noqa: B023
         passed = set(output["usable"])
         for case_id, label_id in output["labels"].items():
             if label_id in passed or case_id not in usable:
@@ -87,49 +84,45 @@ def add_proposal(session: Session, proposal: Proposal, round_number: int, key: s
     )
 
 
-def _run_step(
-    session: Session,
-    round_number: int,
-    name: str,
-    step: ProposeStep,
-    targets: Sequence[Case],
-    supports: Sequence[Support],
-) -> dict[str, Any]:
-    if step.method == NETWORK:
+@dataclass(frozen=True)
+class _Step:
+    """A step of the recipe with what it is to work on."""
+
+    round: int
+    name: str
+    how: ProposeStep
+    targets: tuple[Case, ...]
+    supports: tuple[Support, ...]
+
+
+def _run_step(session: Session, step: _Step) -> dict[str, Any]:
+    if step.how.method == NETWORK:
         from LiverSegSSLLib.rounds.predicting import propose_by_network
 
-        added = propose_by_network(session, round_number, name, targets)
+        added = propose_by_network(session, step.round, step.name, step.targets)
     else:
-        added = _register(session, round_number, name, step, targets, supports)
-    verdicts = judge_labels(session, list(added.values()), f"{name}: score")
+        added = _from_supports(session, step)
+    verdicts = judge_labels(session, list(added.values()), f"{step.name}: score")
     for case_id, label in added.items():
         failure = label.parameters.get("failure")
         if failure:
-            session.report.warn(f"{case_id}: {failure}", name)
+            session.report.warn(f"{case_id}: {failure}", step.name)
     usable = [label_id for label_id, scores in verdicts.items() if all(score.ok for score in scores)]
     return {"labels": {case_id: label.id for case_id, label in sorted(added.items())}, "usable": sorted(usable)}
 
 
-def _register(
-    session: Session,
-    round_number: int,
-    name: str,
-    step: ProposeStep,
-    targets: Sequence[Case],
-    supports: Sequence[Support],
-) -> dict[str, Label]:
-    proposer = make_proposer(step.method, step.options)
+def _from_supports(session: Session, step: _Step) -> dict[str, Label]:
+    proposer = make_proposer(step.how.method, step.how.options)
     added: dict[str, Label] = {}
     work: dict[str, tuple[object, ...]] = {}
     keys: dict[str, str] = {}
-    for case in targets:
-        chosen = proposer.choose(case, [support for support in supports if support.case.id != case.id])
+    origin = [session.places.run, step.round, step.name, step.how.options, session.recipe.seed]
+    for case in step.targets:
+        chosen = proposer.choose(case, [support for support in step.supports if support.case.id != case.id])
         if not chosen:
             continue
         parents = [session.store.label(support.label_id).sha256 for support in chosen]
-        keys[case.id] = digest_of(
-            [session.places.run, round_number, name, step.options, session.recipe.seed, fingerprint(case), parents]
-        )
+        keys[case.id] = digest_of([*origin, fingerprint(case), parents])
         known = session.store.find(keys[case.id])
         if known is not None:
             added[case.id] = known
@@ -141,8 +134,8 @@ def _register(
         from LiverSegSSLLib.jobs.executors import map_cases
 
         items = {case_id: (*arguments, threads) for case_id, arguments in work.items()}
-        for case_id, proposal in map_cases(executor, _propose, items, name, session.report):
-            added[case_id] = add_proposal(session, proposal, round_number, keys[case_id])
+        for case_id, proposal in map_cases(executor, _propose, items, step.name, session.report):
+            added[case_id] = add_proposal(session, proposal, step.round, keys[case_id])
     return added
 
 

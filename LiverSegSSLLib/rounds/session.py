@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.recipe import Recipe
 from LiverSegSSLLib.rounds.state import RunState
+from LiverSegSSLLib.types import Score
 
 FIXED = (LabelState.EXPERT, LabelState.CORRECTED, LabelState.ACCEPTED)
 """States a person has vouched for: trained on in every fold, never proposed for again."""
@@ -37,6 +38,8 @@ class Session:
     device: str = "auto"
     where: str = "local"
     workers: int = 0
+    scores: dict[str, tuple[Score, ...]] = field(default_factory=dict)
+    """By label id: what has been judged in this process (a proposal counts at once, and again in the selection)."""
 
     @property
     def phases(self) -> frozenset[Phase]:

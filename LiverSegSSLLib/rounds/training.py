@@ -98,6 +98,8 @@ def _case(session: Session, label: Label, role: Any) -> TrainingCase:
         role=role,
         group=study.patient or study.key,
         stratum=case.vendor,
+        probability=session.store.probability_path(label) if role == "pseudo" else None,
+        certain=session.recipe.learn.certain,
     )
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from LiverSegSSLLib.errors import BadInputError, GeometryError, LabelError
 from LiverSegSSLLib.events import SILENT, Event, Reporter
-from LiverSegSSLLib.learn.cases import TrainingCase, check_cases
+from LiverSegSSLLib.learn.cases import IGNORE, TrainingCase, check_cases, read_label
+from LiverSegSSLLib.learn.dataset import export_dataset
 from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.plans import plans_from_preset
-from LiverSegSSLLib.learn.preprocess import dataset_fingerprint, fingerprint_case, preprocess, read_case
-from LiverSegSSLLib.volume import Geometry, Volume, write_volume
+from LiverSegSSLLib.learn.preprocess import dataset_fingerprint, doubt_key, fingerprint_case, preprocess, read_case
+from LiverSegSSLLib.volume import Geometry, Volume, read_volume, write_volume
 
 TURNED = (0.0, -1.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0)
 DATASET = {"labels": {"background": 0, "liver": 1}, "channel_names": {"0": "MRI"}}
@@ -46,6 +47,42 @@ def test_a_4d_file_with_one_frame_is_read_like_the_3d_one(tmp_path: Path) -> Non
         read_case(make_case(tmp_path, "a"))[:2], read_case(make_case(tmp_path, "b", four_d=True))[:2], strict=True
     ):
         assert np.array_equal(*part)
+
+
+def test_voxels_of_doubt_teach_nothing(tmp_path: Path) -> None:
+    sure = make_case(tmp_path, "a")
+    mask = read_volume(sure.label)
+    liver = np.where(mask.array > 0, 255, 0).astype(np.uint8)
+    liver[3:5, 4:9, 2:9] = 200  # liver with probability 0.78
+    liver[0, :, :] = 60  # background with probability 0.76
+    liver[9, :, :] = 180  # the label says no, the probability yes: a stray part that was taken away
+    write_volume(mask.with_array(liver), tmp_path / "p.nii.gz")
+    case = dataclasses.replace(sure, role="pseudo", probability=tmp_path / "p.nii.gz", certain=0.8)
+    image = read_volume(case.image).geometry
+    label = read_label(case, image).array
+    assert (label[3:5, 4:9, 2:9] == IGNORE).all() and (label[0] == IGNORE).all() and (label[9] == IGNORE).all()
+    untouched = (liver == 0) | (liver == 255)
+    assert np.array_equal(label[untouched], mask.array[untouched]) and untouched.any()
+    assert not (read_label(dataclasses.replace(case, certain=0.0), image).array == IGNORE).any()
+    # What is ignored is not measured either.
+    assert set(fingerprint_case(case).foreground) <= set(read_volume(case.image).array[label == 1].astype(float))
+    assert export_dataset([case], tmp_path)["labels"]["ignore"] == IGNORE
+    assert "ignore" not in export_dataset([sure], tmp_path)["labels"]
+
+
+def test_another_degree_of_certainty_is_another_case(tmp_path: Path) -> None:
+    sure = make_case(tmp_path, "a")
+    write_volume(read_volume(sure.label), tmp_path / "p.nii.gz")
+    keys = [doubt_key(dataclasses.replace(sure, probability=tmp_path / "p.nii.gz", certain=c)) for c in (0, 0.7, 0.8)]
+    assert keys[0] == doubt_key(sure) == [] and keys[1] != keys[2]
+
+
+def test_a_probability_on_another_grid_is_refused(tmp_path: Path) -> None:
+    case = make_case(tmp_path, "a")
+    other = Geometry((14, 12, 9), (4.0, 3.0, 5.0), (1.0, 2.0, 3.0), TURNED)
+    write_volume(Volume(np.zeros(other.shape, np.uint8), other), tmp_path / "p.nii.gz")
+    with pytest.raises(GeometryError, match=r"p\.nii\.gz"):
+        read_case(dataclasses.replace(case, probability=tmp_path / "p.nii.gz", certain=0.8))
 
 
 def test_fingerprint_is_nnunets(tmp_path: Path) -> None:
