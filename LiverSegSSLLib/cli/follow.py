@@ -29,7 +29,7 @@ def job_folder(workspace: Path, verb: str) -> Path:
 
 def run_job(verb: str, parameters: dict[str, Any], folder: Path | None, as_json: bool) -> tuple[int, dict[str, Any]]:
     """Run a verb as a job and show how it goes; returns exit code and result."""
-    view = _Json() if as_json else _Bars() if sys.stderr.isatty() else _Lines()
+    view = viewer(as_json)
     handle = start(Job(verb, parameters, folder))
     result: dict[str, Any] = {}
     try:
@@ -57,6 +57,11 @@ def _end(handle: Handle, result: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     if code and not result and handle.tail and handle.job.folder is not None:
         click.echo(f"More in {handle.job.folder / 'log.txt'}", err=True)
     return code, result
+
+
+def viewer(as_json: bool) -> _Lines:
+    """What draws events: JSON for programs, bars on a terminal, plain lines in a log. A context manager."""
+    return _Json() if as_json else _Bars() if sys.stderr.isatty() else _Lines()
 
 
 class _Lines:

@@ -22,6 +22,7 @@ VERBS = {
     "report": "Write the HTML report.",
     "review": "What to look at first; accept, reject or correct a label.",
     "recipes": "List the shipped recipes, or print one to start from.",
+    "models": "Pretrained weights: list, fetch, import, verify, remove.",
     "doctor": "What this computer and this workspace have, and what is missing.",
 }
 
@@ -54,7 +55,7 @@ class _Verbs(click.Group):
 
 
 def _module_of(verb: str) -> str:
-    return verb if verb in ("inspect", "review", "recipes", "doctor") else "loop"
+    return verb if verb in ("inspect", "review", "recipes", "models", "doctor") else "loop"
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

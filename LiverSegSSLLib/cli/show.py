@@ -38,8 +38,9 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) ->
     return table
 
 
-_LONG = frozenset({"Why", "What", "Found", "To do"})
+_LONG = frozenset({"Why", "What", "Found", "To do", "Licence"})
 """Columns of sentences, which may break."""
 
-_WORDS = _LONG | {"Study", "Case", "Phase", "Vendor", "Label", "State", "Source", "Recipe", "Reviewer"}
+_NAMES = {"Study", "Case", "Phase", "Vendor", "Label", "State", "Source", "Recipe", "Reviewer", "Weights", "Item"}
+_WORDS = _LONG | _NAMES
 """Columns of text, set left; the rest are numbers."""
