@@ -8,6 +8,7 @@ from typing import Any
 
 from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.score.anatomy import AnatomyScore
+from LiverSegSSLLib.score.consistency import ConsistencyScore
 from LiverSegSSLLib.score.entropy import EntropyScore
 from LiverSegSSLLib.score.evidence import Evidence, Scorer, failed
 from LiverSegSSLLib.score.gate import GateScore, OrganGateScore
@@ -18,7 +19,15 @@ from LiverSegSSLLib.types import Score
 
 KINDS: Mapping[str, type] = {
     kind.name: kind
-    for kind in (AnatomyScore, EntropyScore, GateScore, LargestComponentScore, OrganGateScore, StabilityScore)
+    for kind in (
+        AnatomyScore,
+        ConsistencyScore,
+        EntropyScore,
+        GateScore,
+        LargestComponentScore,
+        OrganGateScore,
+        StabilityScore,
+    )
 }
 """Name in a recipe → the score."""
 
