@@ -19,7 +19,7 @@ from LiverSegSSLLib.propose.few_shot.frames import Frames
 from LiverSegSSLLib.propose.few_shot.uncertainty import THRESHOLD
 
 Carry = Callable[[Frames, NDArray[np.bool_], Frames], NDArray[np.float32]]
-"""Propagates the mask of one volume to another: labelled slices, their mask, other slices → probability of the latter."""
+"""Propagates a mask: labelled slices, their mask, other slices → the probability of the latter."""
 
 POWER = 8.0
 """Exponent of the weights; see docs/few_shot.md for the measurement."""

@@ -54,7 +54,7 @@ def test_its_limit_is_an_exchange_that_reads_the_same_both_ways():
 
 
 def test_the_right_space_gives_itself_away():
-    """In the plain space the body around the liver is taken too; with grey values turned over the liver stands alone."""
+    """In the plain space other tissue is taken for the liver; with grey values turned over the liver stands alone."""
     support, truth = patient(200, 150)
     case, wanted = patient(60, 105, rest=150)
     returned, right = {}, {}
