@@ -13,10 +13,14 @@ with hydra_untouched():
     from sam2.sam2_video_predictor import SAM2VideoPredictor
 
 
-class TensorVideoPredictor(SAM2VideoPredictor):  # type: ignore[misc]
-    """``SAM2VideoPredictor`` whose videos are tensors; nothing else differs."""
+class TensorVideoPredictor(SAM2VideoPredictor):
+    """``SAM2VideoPredictor`` whose videos are tensors, and which also tracks in float32 an object without a past."""
 
     spec: NetworkSpec
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.memory_attention.register_forward_pre_hook(_memory_in_float, with_kwargs=True)
 
     @torch.inference_mode()
     def init_state(self, images: torch.Tensor, height: int | None = None, width: int | None = None) -> dict[str, Any]:
@@ -50,3 +54,9 @@ class TensorVideoPredictor(SAM2VideoPredictor):  # type: ignore[misc]
             "temp_output_dict_per_obj": {},
             "frames_tracked_per_obj": {},
         }
+
+
+def _memory_in_float(_: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Memories are kept in bfloat16 and become float32 when they are joined with object pointers. An object that is
+    prompted only later has no pointers yet, and the package then fails on bfloat16 unless autocast is on."""
+    return args, {**kwargs, "memory": kwargs["memory"].float()}
