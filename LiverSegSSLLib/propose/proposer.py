@@ -37,9 +37,10 @@ class Proposer(Protocol):
 def proposers() -> dict[str, type]:
     """Every proposer by name."""
     from LiverSegSSLLib.propose.atlas import AtlasProposer
+    from LiverSegSSLLib.propose.few_shot.few_shot import FewShot
     from LiverSegSSLLib.propose.transfer import TransferProposer
 
-    return {"atlas": AtlasProposer, "transfer": TransferProposer}
+    return {"atlas": AtlasProposer, "few-shot": FewShot, "transfer": TransferProposer}
 
 
 def make_proposer(name: str, options: Mapping[str, Any]) -> Proposer:

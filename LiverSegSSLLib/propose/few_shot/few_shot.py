@@ -1,0 +1,291 @@
+"""Few-shot propagation: a handful of labelled volumes go in, the mask of an unlabelled one comes out; no training.
+
+METHODS 7.1 (TFFS-MedSAM2), and beyond it: image spaces for other contrasts, each support and space weighed by what
+comes back from the case (:mod:`.consistency`), and disagreement beside entropy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LiverSegSSLLib.align.fields import torch_threads
+from LiverSegSSLLib.cohort.study import Case, Phase
+from LiverSegSSLLib.errors import LabelError
+from LiverSegSSLLib.propose.few_shot.consistency import Member, case_score, returned_dice
+from LiverSegSSLLib.propose.few_shot.frames import Frames, canonical_mask, frames_of, native_volume
+from LiverSegSSLLib.propose.few_shot.spaces import (
+    SPACES,
+    Histogram,
+    Space,
+    case_in,
+    histogram_of,
+    mean_histogram,
+    support_in,
+)
+from LiverSegSSLLib.propose.few_shot.supports import FEWEST, choose_supports
+from LiverSegSSLLib.propose.few_shot.trackers import Kind, Labelled, Tracker, open_tracker
+from LiverSegSSLLib.propose.few_shot.uncertainty import Tally, Uncertainty, uncertainty_of
+from LiverSegSSLLib.propose.proposer import require, seed_for
+from LiverSegSSLLib.types import Proposal, Support
+from LiverSegSSLLib.volume import Volume, read_mask, read_volume
+
+ALIKE = (frozenset({Phase.GED1, Phase.GED2, Phase.GED3, Phase.GED4, Phase.T1}),)
+"""Phases whose contrast the plain method crosses (published for GED4 → T1); any other phase is like itself only."""
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """Propagates the masks of labelled volumes through a SAM 2 video network.
+
+    :param weights: name in the catalogue of weights, or the path of a checkpoint.
+    :param insertions: places at which each support is inserted into the case (R).
+    :param supports: supports of a case at most (M).
+    :param fewest: with fewer supports of the case's own vendor, other vendors fill up to this number.
+    :param spaces: image spaces to propagate in; ``auto``: plain between T1-weighted phases (GED1–4, T1) and within a
+        phase, all of them where the case's contrast differs from a support's.
+    :param consistency: propagate back onto each support and weigh by what comes back; twice the time. Without it all
+        count alike.
+    :param pseudo_trust: weight of a support whose label is no expert's, against 1.
+    :param engine: ``fast``, or ``reference``, the published procedure with the same result and many times the time.
+    :param device: ``auto``, ``cuda``, ``mps`` or ``cpu``; ``precision``: ``auto``, ``float32`` or ``bfloat16``.
+    :param memory_mb: memory that propagation may take besides the network.
+    :param image_size: pixels a side, where a checkpoint does not say; 0: MedSAM2's 512.
+    :param features: folder in which features of slices are kept for later runs, at most ``features_mb``; empty: none.
+    """
+
+    name: ClassVar[str] = "few-shot"
+    weights: str = "medsam2"
+    insertions: int = 5
+    supports: int = 10
+    fewest: int = FEWEST
+    spaces: Literal["auto"] | Sequence[Space] = "auto"
+    consistency: bool = True
+    pseudo_trust: float = 0.5
+    engine: Kind = "fast"
+    device: str = "auto"
+    precision: str = "auto"
+    memory_mb: float = 4096.0
+    image_size: int = 0
+    features: str = ""
+    features_mb: float = 8192.0
+
+    def __post_init__(self) -> None:
+        require(bool(self.weights), "weights must be a name in the catalogue or the path of a checkpoint")
+        require(1 <= self.insertions <= 100, "insertions must lie between 1 and 100")
+        require(1 <= self.supports <= 100, "supports must lie between 1 and 100")
+        require(0 <= self.fewest <= 100, "fewest must lie between 0 and 100")
+        if self.spaces != "auto":
+            named = (self.spaces,) if isinstance(self.spaces, str) else tuple(self.spaces)
+            known = set(named) <= set(SPACES) and len(set(named)) == len(named) > 0
+            require(known, f"spaces must be auto or a list of {', '.join(SPACES)}")
+            object.__setattr__(self, "spaces", named)
+        require(0 < self.pseudo_trust <= 1, "pseudo_trust must lie between 0 and 1")
+        require(self.engine in ("fast", "reference"), "engine must be fast or reference")
+        require(self.device in DEVICES, f"device must be one of {', '.join(DEVICES)}")
+        require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
+        require(self.memory_mb >= 64, "memory_mb must be 64 or more")
+        require(self.image_size >= 0, "image_size must be 0 or more")
+        require(self.features_mb >= 0, "features_mb must be 0 or more")
+
+    def choose(self, target: Case, available: Sequence[Support]) -> list[Support]:
+        """See :func:`.supports.choose_supports`."""
+        return choose_supports(target, available, self.supports, self.fewest)
+
+    def checkpoint(self) -> Path:
+        """The file of the weights.
+
+        :raises WeightsError: they are not here; it says the command that fetches them and what runs without.
+        """
+        from LiverSegSSLLib.models.shelf import require_weights
+
+        path = Path(self.weights).expanduser()
+        return path if path.suffix or path.is_file() else require_weights(self.weights)
+
+    def tracker(self) -> Tracker:
+        """The network, ready; loaded once in a process.
+
+        :raises WeightsError: the weights are not here, or of another network.
+        :raises BadInputError: the file is missing or damaged, or there is no such device.
+        """
+        path = self.checkpoint()
+        modified = path.stat().st_mtime_ns if path.is_file() else 0
+        return open_tracker(
+            self.engine,
+            path,
+            modified,
+            self.image_size or None,
+            self.device,
+            self.precision,
+            self.memory_mb,
+            Path(self.features).expanduser() if self.features else None,
+            self.features_mb,
+        )
+
+    def propose(self, target: Case, supports: Sequence[Support], *, seed: int, threads: int = 1) -> Proposal:
+        """See :class:`LiverSegSSLLib.propose.proposer.Proposer`.
+
+        :raises WeightsError: the weights are not here.
+        """
+        began = time.monotonic()
+        with torch_threads(threads):
+            found = self.segment(target, supports, seed=seed)
+        spread = found.uncertainty
+        measurements: dict[str, float] = {}
+        parameters: dict[str, object] = {
+            **asdict(self),
+            "from": [support.case.id for support in found.used],
+            "failed": list(found.reasons),
+            "members": [{**asdict(member), "weight": member.weight} for member in found.members],
+            "weights_checksum": found.identity,
+            "intensity": found.limits,
+        }
+        if spread is not None:
+            measurements = {"entropy_bits": spread.case_entropy, "disagreement": spread.case_disagreement}
+            parameters["slice_disagreement"] = [round(float(value), 1) for value in spread.slice_disagreement]
+        score = case_score(list(found.members))
+        if score is not None:
+            measurements["consistency"] = score
+        return Proposal(
+            target,
+            self.name,
+            found.probability,
+            parents=tuple(support.label_id for support in found.used if support.label_id),
+            parameters=parameters,
+            measurements=measurements,
+            seed=seed,
+            failure="" if found.probability is not None else "; ".join(found.reasons) or "there is no support",
+            seconds=time.monotonic() - began,
+        )
+
+    def segment(self, target: Case, supports: Sequence[Support], *, seed: int) -> Propagated:
+        """What :meth:`propose` makes its proposal of, with the maps of uncertainty.
+
+        :raises ImageError: an image cannot be read.
+        :raises GeometryError: a support's mask is not on its image's grid.
+        :raises WeightsError: the weights are not here.
+        """
+        from LiverSegSSLLib.propose.few_shot.prompts import insertion_places  # loads torch
+
+        tracker = self.tracker()
+        frames = frames_of(read_volume(target.image))
+        used, labelled, reasons = _read_supports(supports)
+        if not frames.grey.any():
+            used, reasons = [], ["there is no contrast in the image", *reasons]
+        if not used:
+            return Propagated(None, None, (), (), tuple(reasons), tracker.identity, frames.limits)
+        places = [insertion_places(len(frames), self.insertions, seed_for(seed, target, one)) for one in used]
+        histogram = mean_histogram([histogram_of(one.frames.grey) for one in labelled])
+        tally, members = Tally(frames.grey.shape), []
+        for space in self._spaces_for(target, used):
+            for member, weight, probability in self._in_space(
+                tracker, space, frames, histogram, used, labelled, places
+            ):
+                members.append(member)
+                tally.add(probability, weight)
+        mean = native_volume(tally.mean(), frames)
+        differ = native_volume(tally.disagreement(), frames)
+        return Propagated(
+            mean,
+            uncertainty_of(mean.array, differ.array),
+            tuple(members),
+            tuple(used),
+            tuple(reasons),
+            tracker.identity,
+            frames.limits,
+        )
+
+    def _in_space(
+        self,
+        tracker: Tracker,
+        space: Space,
+        frames: Frames,
+        histogram: Histogram,
+        used: Sequence[Support],
+        labelled: Sequence[Labelled],
+        places: Sequence[Sequence[int]],
+    ) -> list[tuple[Member, float, NDArray[np.float32]]]:
+        """Every support's member in one image space: what it is, what it counts, what it found."""
+        case = case_in(space, frames, histogram)
+        seen = [Labelled(support_in(space, one.frames), one.mask, _key(one, space)) for one in labelled]
+        result = []
+        for support, one, found in zip(used, seen, tracker.probabilities(case, seen, places), strict=True):
+            returned = _returned(tracker, one, case, found) if self.consistency else None
+            member = Member(support.case.id, space, returned)
+            result.append((member, member.weight * (1.0 if support.expert else self.pseudo_trust), found))
+        return result
+
+    def _spaces_for(self, target: Case, supports: Sequence[Support]) -> Sequence[Space]:
+        if not isinstance(self.spaces, str):
+            return self.spaces
+        alike = all(_alike(target.phase, support.case.phase) for support in supports)
+        return ("plain",) if alike else SPACES
+
+
+@dataclass(frozen=True, eq=False)
+class Propagated:
+    """The mask of one case as its supports see it.
+
+    :param probability: float32 on the case's native grid; ``None``: no support could be used, ``reasons`` say why.
+    :param uncertainty: on the same grid.
+    :param members: every (support, image space) with what came back.
+    :param used: supports that could be used; ``reasons``: what was wrong with the others.
+    :param identity: checksum of the weights.
+    :param limits: intensities of the case that became black and white.
+    """
+
+    probability: Volume | None
+    uncertainty: Uncertainty | None
+    members: tuple[Member, ...]
+    used: tuple[Support, ...]
+    reasons: tuple[str, ...]
+    identity: str
+    limits: tuple[float, float]
+
+
+def _read_supports(supports: Sequence[Support]) -> tuple[list[Support], list[Labelled], list[str]]:
+    """Supports that can be used, what is on them, and why the others cannot."""
+    used, labelled, reasons = [], [], []
+    for support in supports:
+        frames = frames_of(read_volume(support.case.image))
+        mask = read_mask(support.mask, frames.native, support.liver_value)
+        try:
+            upright = canonical_mask(mask, frames, support.case.id)
+        except LabelError as error:
+            reasons.append(str(error))
+            continue
+        stamps = (path.stat().st_mtime_ns for path in (support.case.image, support.mask))
+        name = "|".join(map(str, (support.case.image, support.mask, support.liver_value, *stamps)))
+        used.append(support)
+        labelled.append(Labelled(frames, upright, name))
+    return used, labelled, reasons
+
+
+def _returned(tracker: Tracker, support: Labelled, case: Frames, found: NDArray[np.float32]) -> float:
+    def carry(known: Frames, mask: NDArray[np.bool_], other: Frames) -> NDArray[np.float32]:
+        # One insertion, in the middle: half of the support is reached forward, half backward.
+        (back,) = tracker.probabilities(other, [Labelled(known, mask)], [[len(other) // 2]])
+        return back
+
+    try:
+        return returned_dice(carry, support.frames, support.mask, case, found)
+    except LabelError:  # what was found is smaller than a pixel of the network
+        return 0.0
+
+
+def _key(labelled: Labelled, space: Space) -> str:
+    """Only the Sobel space changes a support."""
+    return f"{labelled.key}|{space if space == 'sobel' else 'plain'}"
+
+
+def _alike(one: Phase, other: Phase) -> bool:
+    return one == other or any({one, other} <= group for group in ALIKE)
