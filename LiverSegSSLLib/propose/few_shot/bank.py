@@ -13,7 +13,7 @@ times only, so a chain may count time from the support's first slice whatever th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,13 +63,17 @@ class Bank:
     place: torch.Tensor
     selections: dict[tuple[int, ...], Shared]
 
-    def reading(self, time: int, forward: bool, past: Mapping[int, Remembered], limit: int, chains: int) -> Reading:
-        """What the first ``chains`` chains attend to at a time.
+    def reading(
+        self, time: int, forward: bool, past: Mapping[int, Remembered], limit: int, slices: Sequence[int]
+    ) -> Reading:
+        """What chains attend to at a time.
 
         :param forward: the direction of tracking.
         :param past: time → memory of frames that were tracked.
         :param limit: see :func:`pointer_limit`.
+        :param slices: the slice that each chain looks at.
         """
+        chains = len(slices)
         network, times = self.network, self.prompted.times
         sign = 1 if forward else -1
         selected = self._selected(time)
@@ -100,7 +104,7 @@ class Bank:
                 distances.append(distance)
         memory, keys = self._own(memories, codes, chains)
         tokens, token_keys = self._pointers(pointers, distances, limit, chains)
-        return Reading(chains, self._shared(selected), memory, keys, tokens, token_keys)
+        return Reading(slices, self._shared(selected), memory, keys, tokens, token_keys)
 
     def _selected(self, time: int) -> tuple[int, ...]:
         from sam2.modeling.sam2_utils import select_closest_cond_frames

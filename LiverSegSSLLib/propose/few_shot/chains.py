@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from LiverSegSSLLib.propose.few_shot.predictor import TensorVideoPredictor
 
 
+BEGINNINGS = 128
+"""Slices whose start of memory attention is kept at least."""
+
+
 @dataclass(eq=False)
 class Group:
     """Chains that share prompted frames, direction and times.
@@ -90,6 +94,7 @@ class Runner:
     position: torch.Tensor
     batch: int
     halvings: int = field(default=0, init=False)
+    _beginnings: dict[int, torch.Tensor] = field(default_factory=dict, init=False)
 
     def run(
         self,
@@ -155,12 +160,13 @@ class Runner:
         slices, readings = [], []
         for piece in pieces:
             group = piece.group
-            slices += [chain[group.step] for chain in group.slices[piece.first : piece.last]]
+            chosen = [chain[group.step] for chain in group.slices[piece.first : piece.last]]
             past = {time: seen.part(piece.first, piece.last) for time, seen in group.past.items()}
             time = group.times[group.step]
-            readings.append(group.bank.reading(time, group.forward, past, group.limit, len(piece)))
+            readings.append(group.bank.reading(time, group.forward, past, group.limit, chosen))
+            slices += chosen
         *high, top = self.features.take(slices, network.device)
-        seen = self.attention(top, self.position, readings)
+        seen = self.attention.finish(self._begun(slices, top), self.position, readings)
         heads = network._forward_sam_heads(
             backbone_features=seen,
             high_res_features=high or None,
@@ -171,6 +177,18 @@ class Runner:
         logits = fill_holes(network, low).float().reshape(-1, size, size)
         sizes = [len(piece) for piece in pieces]
         return list(zip(logits.split(sizes), memory.split(sizes), pointers.split(sizes), strict=True))
+
+    def _begun(self, slices: list[int], top: torch.Tensor) -> torch.Tensor:
+        """Memory attention up to where memory comes in, computed once per slice."""
+        new = {index: place for place, index in enumerate(slices) if index not in self._beginnings}
+        if new:
+            begun = self.attention.begin(top[list(new.values())], self.position)
+            self._beginnings.update(zip(new, begun, strict=True))
+        chosen = torch.stack([self._beginnings[index] for index in slices])
+        if len(self._beginnings) > 2 * BEGINNINGS:
+            for index in list(self._beginnings)[:BEGINNINGS]:
+                del self._beginnings[index]
+        return chosen
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -61,6 +61,7 @@ class Engine:
     :param memory_mb: memory that tracking may take besides the network and the features; decides how many chains run
         side by side. Where memory runs out all the same, the batch is halved and the work goes on.
     :param batch: chains side by side instead of an estimate from ``memory_mb``.
+    :param factored: how memory is attended to, see :class:`~.attention.MemoryAttention`.
     :raises BadInputError: the network has settings that no published configuration has.
     """
 
@@ -73,6 +74,7 @@ class Engine:
         store: FeatureStore | None = None,
         memory_mb: float = DEFAULT_MEMORY_MB,
         batch: int | None = None,
+        factored: bool | None = None,
     ) -> None:
         require_known_settings(network)
         self.network = network.to(device) if device is not None else network
@@ -85,7 +87,7 @@ class Engine:
         self.identity = checksum([self.network.spec, self.precision, *weights])
         side = network.sam_image_embedding_size
         with self._inference():
-            self.attention = MemoryAttention(self.network, side, side)
+            self.attention = MemoryAttention(self.network, side, side, factored=factored)
             self.place = self._position(self.network.memory_encoder.position_encoding, self.network.mem_dim, side)
             self.position = self._position(
                 self.network.image_encoder.neck.position_encoding, self.network.hidden_dim, side
