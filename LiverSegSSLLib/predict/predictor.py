@@ -18,6 +18,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.components import largest_component
+from LiverSegSSLLib.edges import follow_edges
 from LiverSegSSLLib.engine import trainer_class
 from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
@@ -82,6 +83,9 @@ class Ensemble:
             raise BadInputError("has voxels that are not numbers", None, "export the image again")
         properties: dict[str, Any] = {"spacing": list(turned.geometry.spacing_zyx)}
         mask, probability = self._on_image_grid(array, properties)
+        if self.settings.edges:
+            probability = follow_edges(turned, turned.with_array(probability)).array
+            mask = (probability >= 0.5).astype(np.uint8)
         if self.settings.largest:
             mask = largest_component(mask).astype(np.uint8)
         back = [turned.with_array(mask), turned.with_array(probability)]

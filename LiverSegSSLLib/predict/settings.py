@@ -15,6 +15,7 @@ class PredictionSettings:
     :param adaptive: larger steps where there would be more than 20 windows (METHODS 6.6).
     :param order: ``resample_first`` brings the network's output to the image's grid and then decides, as nnU-Net
         does; ``threshold_first`` decides on the network's grid: less memory, staircase edges (METHODS 5.1).
+    :param edges: move the border to the edges of the image (:mod:`LiverSegSSLLib.edges`); mask and probability.
     :param largest: keep the largest connected part of the mask only. The probability is not touched.
     """
 
@@ -22,6 +23,7 @@ class PredictionSettings:
     mirroring: bool | None = None
     adaptive: bool = False
     order: Literal["resample_first", "threshold_first"] = "resample_first"
+    edges: bool = False
     largest: bool = True
 
 

@@ -25,6 +25,7 @@ from LiverSegSSLLib.align.register import Metric, Registration, failed, register
 from LiverSegSSLLib.align.soft_mask import carried_distance
 from LiverSegSSLLib.align.working import coarser
 from LiverSegSSLLib.cohort.study import Case
+from LiverSegSSLLib.edges import follow_edges
 from LiverSegSSLLib.propose.fusion import fuse
 from LiverSegSSLLib.propose.proposer import require, seed_for
 from LiverSegSSLLib.propose.refine import Refinement, refine
@@ -51,6 +52,7 @@ class AtlasProposer:
     :param deformable: features that the deformation compares: ``mind``, ``sobel``, or ``none`` to stay affine.
     :param pseudo_trust: weight of a support whose label is no expert's, against 1 (see :attr:`Support.expert`).
     :param refinement: weight of the target's own intensities; 0 leaves the fused masks.
+    :param edges: move the border to the edges of the image (:mod:`LiverSegSSLLib.edges`).
     :param spacing_mm: voxel size of the working images.
     :param softness_mm: half-width of the probability's slope across the border of a carried mask.
     """
@@ -61,6 +63,7 @@ class AtlasProposer:
     deformable: str = "mind"
     pseudo_trust: float = 0.5
     refinement: float = 1.0
+    edges: bool = True
     spacing_mm: float = 3.0
     softness_mm: float = 6.0
 
@@ -134,12 +137,14 @@ class AtlasProposer:
         )
         better = refine(ours, body.body, prior, self.spacing_mm, Refinement(strength=self.refinement))
         native = resample(Volume(better, body.grid), image.geometry)
+        probability = Volume(native.array.astype(np.float32), image.geometry, image.trailing_singleton)
+        if self.edges:
+            probability = follow_edges(image, probability)
         measurements = {
             "similarity": float(np.mean([one.similarity for one in carried])),
             "atlas_agreement": _agreement([one.distance_mm for one in carried]),
             "refinement_dice": _dice(prior >= 0.5, better >= 0.5),
         }
-        probability = Volume(native.array.astype(np.float32), image.geometry, image.trailing_singleton)
         return finished(probability, measurements)
 
     def _carry(self, image: Volume, body: Body, support: Support, seed: int, threads: int) -> list[_Carried] | str:

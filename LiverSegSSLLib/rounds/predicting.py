@@ -107,6 +107,7 @@ def _predicted(
     settings = PredictionSettings(
         step=session.recipe.predict.step_size,
         mirroring=session.recipe.predict.mirroring,
+        edges=session.recipe.predict.follow_edges,
         largest=session.recipe.predict.largest_component,
     )
     keys = {case.id: digest_of([source, stage, identity, str(settings), fingerprint(case)]) for case in cases}

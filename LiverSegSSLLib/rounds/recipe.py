@@ -72,6 +72,8 @@ class Predict(_Strict):
     """Distance of the windows as a fraction of their size; none: what suits the preset."""
     mirroring: bool | None = None
     """Average over mirrored images; none: what suits the preset."""
+    follow_edges: bool = True
+    """Move the border of what a network found to the edges of the image."""
     largest_component: bool = True
 
 
