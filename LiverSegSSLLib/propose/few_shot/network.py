@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from LiverSegSSLLib.atomic import write_bytes
 from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.errors import BadInputError, WeightsError
+from LiverSegSSLLib.models.fingerprint import BLOCKS, PATCH_EMBEDDING, SAM2_ONLY_21, SAM2_SIZES
 
 if TYPE_CHECKING:
     import torch
@@ -200,21 +201,15 @@ def describe(state: Mapping[str, Any]) -> str:
     """The network that the names and shapes of a state dict are of."""
     if not _is_sam2(state):
         return "no SAM 2"
-    embedding = int(state[_PATCHES].shape[0])
-    blocks = {name.removeprefix(_BLOCKS).split(".")[0] for name in state if name.startswith(_BLOCKS)}
-    minor = 1 if "no_obj_embed_spatial" in state else 0
-    size = _SIZES.get((embedding, len(blocks)))
-    return f"sam2.{minor}-{size}" if size else f"a SAM 2.{minor} of {embedding} channels and {len(blocks)} blocks"
-
-
-_PATCHES = "image_encoder.trunk.patch_embed.proj.weight"
-_BLOCKS = "image_encoder.trunk.blocks."
-_SIZES = {(96, 12): "tiny", (96, 16): "small", (112, 24): "base-plus", (144, 48): "large"}
-"""Channels of the first stage and blocks of the trunk."""
+    channels = int(state[PATCH_EMBEDDING].shape[0])
+    blocks = len({name.removeprefix(BLOCKS).split(".")[0] for name in state if name.startswith(BLOCKS)})
+    minor = 1 if SAM2_ONLY_21 in state else 0
+    size = SAM2_SIZES.get((channels, blocks))
+    return f"sam2.{minor}-{size}" if size else f"a SAM 2.{minor} of {channels} channels and {blocks} blocks"
 
 
 def _is_sam2(state: Mapping[str, Any]) -> bool:
-    return getattr(state.get(_PATCHES), "ndim", 0) == 4
+    return getattr(state.get(PATCH_EMBEDDING), "ndim", 0) == 4
 
 
 def _spec_of(checkpoint: Mapping[str, Any], state: Mapping[str, Any], image_size: int, path: Path) -> NetworkSpec:

@@ -1,0 +1,109 @@
+"""The engine at its limits: no memory left, bad input, progress and cancel; nothing encoded twice."""
+
+import pytest
+import torch
+
+from LiverSegSSLLib.errors import BadInputError, Cancelled, LabelError, LiverSegError
+from LiverSegSSLLib.propose.few_shot.engine import Engine
+from LiverSegSSLLib.propose.few_shot.features import Stack
+
+from .small import SIDE, blob, fast, lively_network, masks_of, noise, shared_network
+
+
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError], ids=["cuda", "cpu"])
+def test_out_of_memory_halves_the_batch_and_goes_on(kind):
+    network, case = lively_network(0), noise(5, 1)
+    support = (noise(4, 2), masks_of({1, 2}, 1, 3))
+    expected = fast(Engine(network), case, [support], [[0, 2, 3, 5]])[0]
+    refused = []
+
+    def refuse(_, inputs):
+        if len(inputs[0]) > 2:
+            refused.append(len(inputs[0]))
+            raise kind("CUDA out of memory. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    handle = network.memory_encoder.register_forward_pre_hook(refuse)
+    try:
+        found = fast(Engine(network, batch=6), case, [support], [[0, 2, 3, 5]])[0]
+    finally:
+        handle.remove()
+    assert (found - expected).abs().max() < 1e-2
+    assert refused and max(refused) <= 6
+
+
+def test_a_slice_that_does_not_fit_at_all_is_said():
+    network = lively_network(0)
+    engine = Engine(network)
+    features = engine.encode(Stack(noise(3, 1)))
+    support = engine.support(features, {1: blob(1)})
+
+    def refuse(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nlong story")
+
+    network.memory_encoder.register_forward_pre_hook(refuse)
+    with pytest.raises(LiverSegError, match=r"does not fit into the memory of cpu.*smaller network") as caught:
+        engine.propagate(features, [support], [[1]])
+    assert "\n" not in str(caught.value)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory():
+    network = lively_network(0)
+    engine = Engine(network)
+    features = engine.encode(Stack(noise(3, 1)))
+    support = engine.support(features, {1: blob(1)})
+
+    def fail(*_):
+        raise RuntimeError("shapes do not match")
+
+    network.memory_encoder.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        engine.propagate(features, [support], [[1]])
+
+
+def test_features_of_a_slice_are_computed_once():
+    network = lively_network(0)
+    calls = []
+    network.image_encoder.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+    engine = Engine(network)
+    images = noise(5, 1)
+    engine.encode(Stack(images))
+    engine.encode(Stack(images.flip(0)))
+    engine.encode(Stack(torch.cat([images[:2], noise(1, 9)])))
+    assert sum(calls) == 6
+
+
+def test_progress_is_told_and_a_cancel_is_heeded():
+    engine = Engine(shared_network())
+    features = engine.encode(Stack(noise(4, 1)))
+    support = engine.support(features, {1: blob(1)})
+    told = []
+    engine.propagate(features, [support], [[0, 1, 4]], told.append)
+    assert sum(told) == 3 * 4
+
+    def cancel(_):
+        raise Cancelled("the user stopped")
+
+    with pytest.raises(Cancelled):
+        engine.propagate(features, [support], [[0, 1, 4]], cancel)
+
+
+def test_what_cannot_be_propagated_is_refused():
+    engine = Engine(shared_network())
+    features = engine.encode(Stack(noise(3, 1)))
+    empty = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    with pytest.raises(LabelError, match="labelled on no slice"):
+        engine.support(features, {0: empty, 1: empty})
+    with pytest.raises(LabelError, match="no labelled slice"):
+        engine.support(features, {})
+    with pytest.raises(BadInputError, match="no slice 3 in a volume of 3"):
+        engine.track(features, {3: blob(1)})
+    support = engine.support(features, {1: blob(1)})
+    with pytest.raises(BadInputError, match="before slice 4 of a volume of 3"):
+        engine.propagate(features, [support], [[4]])
+
+
+def test_settings_that_no_network_has_are_refused():
+    network = lively_network(0)
+    network.memory_temporal_stride_for_eval = 2
+    with pytest.raises(BadInputError, match="memory_temporal_stride_for_eval"):
+        Engine(network)
