@@ -1,8 +1,8 @@
 """The shape of an object between two of its slices. No weights, no image: geometry alone.
 
 Signed distances are interpolated (Raya & Udupa, "Shape-based interpolation of multidimensional objects", IEEE TMI
-1990); parts that moved sideways are laid over each other first, and parts that end on the way close like a paraboloid,
-the treatment of Zukić et al. ("nD morphological contour interpolation", Insight Journal 2016).
+1990). Parts are matched by overlap, laid over each other when they moved sideways, and closed where they end, as in
+Zukić et al. ("nD morphological contour interpolation", Insight Journal 2016).
 
 Their ITK filter is the reference in the tests, and not what runs: loading it took 6 to 24 s; with several slices and
 more than one thread it corrupted the heap (itk-morphologicalcontourinterpolation 2.1.2, 5 of 8 runs ended with
