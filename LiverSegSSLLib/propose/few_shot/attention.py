@@ -92,11 +92,11 @@ class MemoryAttention:
         self.turns = [rotary_table(layer.cross_attn_image, height, width, device) for layer in self.layers]
         if factored is None:
             factored = device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        self.factored = factored and all(layer.cross_attn_image.num_heads == 1 for layer in self.layers)
         self.cross: list[CrossAttention] = []
         for number, (layer, table) in enumerate(zip(self.layers, self.turns, strict=True)):
             plain = PlainAttention(number, layer.cross_attn_image, table)
-            use = factored and layer.cross_attn_image.num_heads == 1
-            self.cross.append(FactoredAttention(plain, height, width) if use else plain)
+            self.cross.append(FactoredAttention(plain, height, width) if self.factored else plain)
 
     def begin(self, top: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
         """The first layer's attention of slices to themselves: (n, hidden, h, w) → (n, tokens, hidden)."""
@@ -107,7 +107,7 @@ class MemoryAttention:
         return self._attend_to_itself(0, x, place)
 
     def finish(self, x: torch.Tensor, position: torch.Tensor, readings: Sequence[Reading]) -> torch.Tensor:
-        """All the rest: tokens (chains, tokens, hidden) as begun → features (chains, hidden, h, w) that know the memory.
+        """All the rest: tokens (chains, tokens, hidden) as begun → features (chains, hidden, h, w) with memory.
 
         :param readings: cover the chains in order.
         """

@@ -59,6 +59,11 @@ class Group:
         """How many have not ended."""
         return sum(len(chain) > self.step for chain in self.slices)
 
+    @property
+    def looked_at(self) -> list[int]:
+        """The slice that each chain that has not ended looks at."""
+        return [chain[self.step] for chain in self.slices[: self.chains]]
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -99,12 +104,12 @@ class Runner:
     def run(
         self,
         groups: Sequence[Group],
-        emit: Callable[[Group, int, int, torch.Tensor], None],
+        emit: Callable[[Group, torch.Tensor], None],
         tick: Callable[[int], None],
     ) -> None:
         """Track all groups to their ends.
 
-        :param emit: takes the group, the chain, the step and float32 logits (S / 4, S / 4).
+        :param emit: takes a group and the logits of its chains at its present step, float32 (n, S / 4, S / 4), CPU.
         :param tick: told how many frames have just been tracked; what it raises ends the run.
         """
         waiting, active = deque(_split(groups, self.batch)), deque[Group]()
@@ -112,11 +117,12 @@ class Runner:
             while waiting and (not active or _total(active) + waiting[0].chains <= self.batch):
                 active.append(waiting.popleft())
             pieces = [Piece(group, 0, group.chains) for group in active]
-            for piece, (logits, memory, pointers) in zip(pieces, self._compute(pieces), strict=True):
-                group = piece.group
-                for chain in range(len(piece)):
-                    emit(group, group.offset + chain, group.step, logits[chain])
-                group.past[group.times[group.step]] = Remembered(memory, pointers)
+            logits, memories, pointers = zip(*self._compute(pieces), strict=True)
+            # One transfer a step: each waits until the device has done all that it was given.
+            at_hand = torch.cat(logits).cpu().split([len(piece) for piece in pieces])
+            for group, shown, memory, pointer in zip(active, at_hand, memories, pointers, strict=True):
+                emit(group, shown)
+                group.past[group.times[group.step]] = Remembered(memory, pointer)
                 group.step += 1
                 _forget(group, self.network.num_maskmem)
             tick(sum(map(len, pieces)))
@@ -160,7 +166,7 @@ class Runner:
         slices, readings = [], []
         for piece in pieces:
             group = piece.group
-            chosen = [chain[group.step] for chain in group.slices[piece.first : piece.last]]
+            chosen = group.looked_at[piece.first : piece.last]
             past = {time: seen.part(piece.first, piece.last) for time, seen in group.past.items()}
             time = group.times[group.step]
             readings.append(group.bank.reading(time, group.forward, past, group.limit, chosen))

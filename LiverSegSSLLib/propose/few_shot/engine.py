@@ -6,9 +6,9 @@ What is shared, and why that changes nothing (D slices of the case, L of a suppo
   published code encodes a prompted slice four times per insertion and every other slice at least once.
 - **Memory of prompted slices.** A prompted slice is encoded without memory of any other, so that its memory and object
   pointer depend on the support alone (:mod:`.memory`): built once per support instead of twice per insertion.
-- **Unprompted slices of a support.** The forward pass starts at the first prompt and the backward pass at the last; what
-  either sees before it leaves the support is the support alone, at distances in time that k does not change. These
-  slices are tracked once per support, and every insertion takes over the memory that they leave (its *tail*).
+- **Unprompted slices of a support.** The forward pass starts at the first prompt and the backward pass at the last;
+  what either sees before it leaves the support is the support alone, at distances in time that k does not change.
+  These slices are tracked once per support, and every insertion takes over the memory that they leave (its *tail*).
 - **Keys of the prompted memory.** All prompted frames are attended to (``max_cond_frames_in_attn`` is -1) and carry the
   same code of time (``t_pos = 0``) wherever they lie, so that the R insertions of a support, its two directions and all
   its steps attend to the same spatial memory (:mod:`.attention`).
@@ -16,17 +16,17 @@ What is shared, and why that changes nothing (D slices of the case, L of a suppo
   object has its own memory): their chains run side by side (:mod:`.chains`).
 
 What is *not* shared, because it does differ: object pointers of prompted frames are coded by their distance in time,
-signed by the direction, over min(``max_obj_ptrs_in_encoder``, D + L) - 1; only those in the past of the direction count;
-the ``num_maskmem - 1`` memories and up to ``max_obj_ptrs_in_encoder - 1`` pointers of the frames before belong to one
-chain (:mod:`.bank`). Distances do not depend on k, so that chains of one support and direction that have made the same
-number of steps share these codes.
+signed by the direction (``reverse``), over min(``max_obj_ptrs_in_encoder``, D + L) - 1; only those in the past of the
+direction count; the ``num_maskmem - 1`` memories and up to ``max_obj_ptrs_in_encoder - 1`` pointers of the frames
+before belong to one chain (:mod:`.bank`). Distances do not depend on k, so that chains of one support and direction
+that have made the same number of steps share these codes.
 
 Sums are formed in another order than in the package, so that results agree to rounding, not bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +35,18 @@ import torch
 from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.propose.few_shot.attention import MemoryAttention
 from LiverSegSSLLib.propose.few_shot.bank import Bank, pointer_limit, require_known_settings
+from LiverSegSSLLib.propose.few_shot.budget import FEATURES_SHARE, chains_in
 from LiverSegSSLLib.propose.few_shot.chains import Group, Runner
 from LiverSegSSLLib.propose.few_shot.features import FeatureStore, Pixels, SliceFeatures, checksum, encode
 from LiverSegSSLLib.propose.few_shot.memory import Prompted, SupportMemory, Tail, remember_prompts
 from LiverSegSSLLib.propose.few_shot.prompts import Masks, prompts_of_objects
+from LiverSegSSLLib.propose.few_shot.schedule import insertion_groups, pass_groups
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.propose.few_shot.predictor import TensorVideoPredictor
+
+ENCODED_TOGETHER = 16
+"""Slices that the image encoder and the memory encoder take at once, at most; more gain nothing."""
 
 DEFAULT_MEMORY_MB = 4096.0
 """Memory that tracking may take unless said otherwise."""
@@ -82,7 +87,7 @@ class Engine:
         fitting = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         self.precision = fitting if precision is None else precision
         self.store = FeatureStore() if store is None else store
-        self.batch = max(1, batch or int(memory_mb * 2**20 // _bytes_of_a_chain(self.network)))
+        self.memory_mb, self.batch = memory_mb, batch
         weights = (value for _, value in sorted(self.network.state_dict().items()))
         self.identity = checksum([self.network.spec, self.precision, *weights])
         side = network.sam_image_embedding_size
@@ -106,9 +111,24 @@ class Engine:
                 self._run_encoder,
                 self.store,
                 size=self.image_size,
-                batch=min(self.batch, 16),
+                batch=min(self._batch(), ENCODED_TOGETHER),
                 identity=self.identity,
             )
+
+    def support_of(self, images: Pixels, masks: Masks, *, empty: bool = False) -> SupportMemory:
+        """What a labelled volume brings into any case, from the store where it has it: a hundredth of the features.
+
+        See :meth:`support`.
+        """
+        prompts = prompts_of_objects(masks, self.image_size, empty=empty)
+        pixels = (images.pixels(self.image_size, [index])[0] for index in range(len(images)))
+        given = (part for chosen in prompts for index, mask in chosen.items() for part in (index, mask))
+        key = checksum([self.identity, "support", *(checksum([plane]) for plane in pixels), *given])
+        if (kept := self.store.get(key)) is not None:
+            return SupportMemory.from_tensors(kept, self.device)
+        memory = self.support(self.encode(images), masks, empty=empty)
+        self.store.put(key, memory.as_tensors())
+        return memory
 
     def support(self, features: SliceFeatures, masks: Masks, *, empty: bool = False) -> SupportMemory:
         """What a labelled volume brings into any case.
@@ -117,11 +137,7 @@ class Engine:
         :param empty: also prompt with empty masks; the published procedure does not.
         :raises LabelError: an object is labelled on no slice.
         """
-        prompts = prompts_of_objects(masks, self.image_size, empty=empty)
-        with self._inference():
-            objects = tuple(
-                remember_prompts(self.network, features, chosen, self.batch, self.device) for chosen in prompts
-            )
+        objects = self._remember(features, prompts_of_objects(masks, self.image_size, empty=empty))
         # Only a video shorter than the pointer limit makes the tails depend on its length.
         short = len(features) + 1 < self.network.max_obj_ptrs_in_encoder
         memory = SupportMemory(len(features), objects, features if short else None, {})
@@ -147,21 +163,28 @@ class Engine:
         slices, size = len(features), self.image_size // 4
         if len(places) != len(supports):
             raise BadInputError(f"there are {len(supports)} supports and insertion places for {len(places)}")
-        results, groups = [], []
-        with self._inference():
-            for number, (support, chosen) in enumerate(zip(supports, places, strict=True)):
-                if wrong := [place for place in chosen if not 0 <= place <= slices]:
-                    raise BadInputError(f"cannot insert before slice {wrong[0]} of a volume of {slices}")
-                results.append(torch.empty(len(chosen), slices, len(support.objects), size, size))
-                groups += list(self._insertions(number, support, chosen, slices))
-            # The longest first, so that a few stragglers do not run alone at the end.
-            groups.sort(key=lambda group: -len(group.times))
+        for chosen in places:
+            if wrong := [place for place in chosen if not 0 <= place <= slices]:
+                raise BadInputError(f"cannot insert before slice {wrong[0]} of a volume of {slices}")
+        # Not in inference mode: the caller may change what is returned.
+        results = [
+            torch.empty(len(chosen), slices, len(support.objects), size, size)
+            for support, chosen in zip(supports, places, strict=True)
+        ]
+        groups: list[Group] = []
+        for number, (support, chosen) in enumerate(zip(supports, places, strict=True)):
+            limit = pointer_limit(self.network, support.slices + slices)
+            tails = support.tails.get(limit) or self._tails(support, support.spare, limit)
+            groups += insertion_groups(number, support, self._banks(support.objects), tails, limit, chosen, slices)
+        # The longest first, so that a few stragglers do not run alone at the end.
+        groups.sort(key=lambda group: -len(group.times))
 
-            def emit(group: Group, chain: int, step: int, logits: torch.Tensor) -> None:
-                number, which, order = group.name
-                results[number][order[chain], group.slices[chain - group.offset][step], which] = logits
+        def emit(group: Group, logits: torch.Tensor) -> None:
+            number, which, order = group.name
+            chosen = order[group.offset : group.offset + len(logits)]
+            results[number][chosen, group.looked_at, which] = logits
 
-            self._runner(features).run(groups, emit, tick)
+        self._run(features, groups, emit, tick, self._batch(supports, sum(map(len, places)) / max(1, len(places))))
         return results
 
     def track(
@@ -183,75 +206,66 @@ class Engine:
             raise BadInputError(f"there is no slice {wrong[0]} in a volume of {slices}")
         total = torch.zeros(slices, len(prompts), size, size)
         passes = torch.zeros(slices, len(prompts), 1, 1)
-        with self._inference():
-            objects = tuple(
-                remember_prompts(self.network, features, chosen, self.batch, self.device) for chosen in prompts
-            )
-            limit = pointer_limit(self.network, slices)
-            groups = list(self._passes(objects, slices, limit, keep=False))
+        objects = self._remember(features, prompts)
+        limit = pointer_limit(self.network, slices)
+        groups = list(pass_groups(self._banks(objects), slices, limit, keep=False))
 
-            def emit(group: Group, chain: int, step: int, logits: torch.Tensor) -> None:
-                _, which = group.name
-                index = group.slices[chain][step]
-                total[index, which] += logits.cpu()
-                passes[index, which] += 1
+        def emit(group: Group, logits: torch.Tensor) -> None:
+            _, which = group.name
+            (index,) = group.looked_at
+            total[index, which] += logits[0]
+            passes[index, which] += 1
 
-            self._runner(features).run(groups, emit, tick)
-            for which, prompted in enumerate(objects):
-                given = list(prompted.times)
-                total[given, which] = prompted.logits.cpu()
-                passes[given, which] = 1
+        self._run(features, groups, emit, tick, self._batch())
+        for which, prompted in enumerate(objects):
+            given = list(prompted.times)
+            total[given, which] = prompted.logits.cpu()
+            passes[given, which] = 1
         return total / passes
-
-    def _insertions(self, number: int, support: SupportMemory, places: Sequence[int], slices: int) -> Iterator[Group]:
-        """Of one support: for each object and direction, its insertions; a chain that never leaves has no group."""
-        length = support.slices
-        limit = pointer_limit(self.network, length + slices)
-        tails = support.tails.get(limit) or self._tails(support, support.spare, limit)
-        for which, prompted in enumerate(support.objects):
-            bank = self._bank(prompted)
-            for forward, tail in zip((True, False), tails, strict=True):
-                order = sorted(range(len(places)), key=lambda index: places[index], reverse=not forward)
-                runs = [
-                    range(places[index], slices) if forward else range(places[index] - 1, -1, -1) for index in order
-                ]
-                steps = max(map(len, runs), default=0)
-                times = range(length, length + steps) if forward else range(-1, -1 - steps, -1)
-                going = [run for run in runs if len(run)]
-                if going:
-                    name = (number, which, order)
-                    yield Group(bank, forward, limit, times, going, dict(tail[which]), name)
 
     def _tails(
         self, support: SupportMemory, features: SliceFeatures | None, limit: int
     ) -> tuple[tuple[Tail, ...], tuple[Tail, ...]]:
         """Track the unprompted slices of a support, and keep what they leave behind."""
         assert features is not None
-        groups = list(self._passes(support.objects, support.slices, limit, keep=True))
+        groups = list(pass_groups(self._banks(support.objects), support.slices, limit, keep=True))
         tails: tuple[list[Tail], list[Tail]] = ([{} for _ in support.objects], [{} for _ in support.objects])
-        with self._inference():
-            self._runner(features).run(groups, lambda *_: None, nothing)
+        self._run(features, groups, lambda *_: None, nothing, self._batch([support]))
         for group in groups:
             forward, which = group.name
             tails[0 if forward else 1][which] = group.past
         support.tails[limit] = (tuple(tails[0]), tuple(tails[1]))
         return support.tails[limit]
 
-    def _passes(self, objects: Sequence[Prompted], slices: int, limit: int, *, keep: bool) -> Iterator[Group]:
-        """Both passes of every object over the unprompted slices of the volume that holds the prompts."""
-        first, last = min(one.times[0] for one in objects), max(one.times[-1] for one in objects)
-        for which, prompted in enumerate(objects):
-            bank, given = self._bank(prompted), set(prompted.times)
-            for forward, run in ((True, range(first, slices)), (False, range(last, -1, -1))):
-                times = [index for index in run if index not in given]
-                if times:
-                    yield Group(bank, forward, limit, times, [times], {}, (forward, which), keep)
+    def _banks(self, objects: Sequence[Prompted]) -> list[Bank]:
+        return [Bank(self.network, prompted, self.place, {}) for prompted in objects]
 
-    def _bank(self, prompted: Prompted) -> Bank:
-        return Bank(self.network, prompted, self.place, {})
+    def _remember(self, features: SliceFeatures, prompts: Sequence[Mapping[int, torch.Tensor]]) -> tuple[Prompted, ...]:
+        batch = min(self._batch(), ENCODED_TOGETHER)
+        with self._inference():
+            return tuple(remember_prompts(self.network, features, chosen, batch, self.device) for chosen in prompts)
 
-    def _runner(self, features: SliceFeatures) -> Runner:
-        return Runner(self.network, self.attention, features, self.position, self.batch)
+    def _run(
+        self,
+        features: SliceFeatures,
+        groups: Sequence[Group],
+        emit: Callable[[Group, torch.Tensor], None],
+        tick: Callable[[int], None],
+        batch: int,
+    ) -> None:
+        # A gather on the device instead of a transfer a step, unless the volume is too large for it.
+        if features.bytes <= FEATURES_SHARE * self.memory_mb * 2**20:
+            features = features.to(self.device)
+        with self._inference():
+            Runner(self.network, self.attention, features, self.position, batch).run(groups, emit, tick)
+
+    def _batch(self, supports: Sequence[SupportMemory] = (), insertions: float = 1.0) -> int:
+        """Chains side by side."""
+        if self.batch:
+            return self.batch
+        with self._inference():
+            factored = self.attention.factored
+            return chains_in(self.network, self.memory_mb, supports, insertions, factored=factored)
 
     def _run_encoder(self, pixels: torch.Tensor) -> list[torch.Tensor]:
         levels = self.network.forward_image(pixels.to(self.device))["backbone_fpn"]
@@ -267,10 +281,3 @@ class Engine:
         low = self.precision != torch.float32
         with torch.inference_mode(), torch.autocast(self.device.type, dtype=self.precision, enabled=low):
             yield
-
-
-def _bytes_of_a_chain(network: TensorVideoPredictor) -> float:
-    """What one chain takes while it makes a step, about: activations of memory attention and of the mask decoder."""
-    tokens = network.sam_image_embedding_size**2
-    wide = network.memory_attention.layers[0].linear1.out_features
-    return 4.0 * (tokens * (24 * network.hidden_dim + 2 * wide) + 10 * network.image_size**2)

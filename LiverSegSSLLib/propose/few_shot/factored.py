@@ -156,7 +156,7 @@ class FactoredAttention:
 
     def _own(self, gx: torch.Tensor, gy: torch.Tensor, norms: torch.Tensor, reading: Reading) -> Part:
         """What the queries of each chain take from the frames that it tracked."""
-        chains, frames, tokens, _ = reading.memory.shape
+        chains, _, tokens, _ = reading.memory.shape
         keys = self._arranged(reading.keys, reading.memory)
         channels = keys.keys.shape[-1]
         shift = _shift(norms, keys.longest)

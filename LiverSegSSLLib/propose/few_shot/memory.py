@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from LiverSegSSLLib.propose.few_shot.features import SliceFeatures
+
 if TYPE_CHECKING:
-    from LiverSegSSLLib.propose.few_shot.features import SliceFeatures
     from LiverSegSSLLib.propose.few_shot.predictor import TensorVideoPredictor
 
 
@@ -77,6 +78,46 @@ class SupportMemory:
     objects: tuple[Prompted, ...]
     spare: SliceFeatures | None
     tails: dict[int, tuple[tuple[Tail, ...], tuple[Tail, ...]]]
+
+    def as_tensors(self) -> dict[str, torch.Tensor]:
+        """For a store."""
+        kept = {"slices": torch.tensor(self.slices)}
+        for number, level in enumerate(self.spare.levels if self.spare else ()):
+            kept[f"spare {number}"] = level
+        for which, one in enumerate(self.objects):
+            kept[f"object {which} times"] = torch.tensor(one.times)
+            for name in ("memory", "pointers", "logits"):
+                kept[f"object {which} {name}"] = getattr(one, name)
+        for limit, directions in self.tails.items():
+            for way, tails in enumerate(directions):
+                for which, tail in enumerate(tails):
+                    for time, seen in tail.items():
+                        kept[f"tail {limit} {way} {which} {time} memory"] = seen.memory
+                        kept[f"tail {limit} {way} {which} {time} pointers"] = seen.pointers
+        return kept
+
+    @classmethod
+    def from_tensors(cls, kept: Mapping[str, torch.Tensor], device: Any) -> SupportMemory:
+        """The inverse of :meth:`as_tensors`, on a device; the spare features stay where they are."""
+        count = sum(name.startswith("object ") and name.endswith(" times") for name in kept)
+        objects = []
+        for which in range(count):
+            memory, pointers, logits = (
+                kept[f"object {which} {name}"].to(device) for name in ("memory", "pointers", "logits")
+            )
+            objects.append(Prompted(tuple(kept[f"object {which} times"].tolist()), memory, pointers, logits))
+        tails: dict[int, tuple[tuple[dict[int, Remembered], ...], tuple[dict[int, Remembered], ...]]] = {}
+        for name in kept:
+            if not (name.startswith("tail ") and name.endswith(" pointers")):
+                continue
+            limit, way, which, time = (int(word) for word in name.split()[1:5])
+            if limit not in tails:
+                tails[limit] = tuple({} for _ in range(count)), tuple({} for _ in range(count))
+            memory = kept[name.removesuffix("pointers") + "memory"].to(device)
+            tails[limit][way][which][time] = Remembered(memory, kept[name].to(device))
+        levels = [kept[name] for name in sorted(kept) if name.startswith("spare ")]
+        spare = SliceFeatures(tuple(levels)) if levels else None
+        return cls(int(kept["slices"]), tuple(objects), spare, dict(tails))
 
 
 def remember_prompts(

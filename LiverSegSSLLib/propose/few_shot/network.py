@@ -8,8 +8,7 @@ ours with the same architecture and few channels, for tests and for training on 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +133,7 @@ class NetworkSpec:
 
 
 def small_spec(image_size: int = 128, **channels: Any) -> NetworkSpec:
-    """A network small enough for tests and for training on a CPU: 1.4 M parameters unless other channels are asked for."""
+    """A network small enough for tests and for training on a CPU: 1.4 M parameters unless told otherwise."""
     return NetworkSpec(MINI, image_size, Mini(**channels))
 
 
@@ -148,7 +147,9 @@ def build_network(spec: NetworkSpec, device: Any = "cpu", *, seed: int | None = 
     """
     import torch
 
-    with _hydra_of_sam2() as (compose, instantiate, to_plain), torch.random.fork_rng(devices=[]):
+    from LiverSegSSLLib.propose.few_shot.hydra_state import hydra_of_sam2
+
+    with hydra_of_sam2() as (compose, instantiate, to_plain), torch.random.fork_rng(devices=[]):
         if seed is not None:
             torch.manual_seed(seed)
         base = CONFIGURATIONS.get(spec.variant, CONFIGURATIONS["sam2.1-tiny"])
@@ -267,37 +268,3 @@ def _holes_can_be_filled() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("sam2._C") is not None
-
-
-@contextmanager
-def hydra_untouched() -> Iterator[None]:
-    """Hydra's process-wide state as it was before, whatever happens inside.
-
-    ``import sam2`` initialises it, after which every other user of hydra in the process is refused; and where another
-    user has initialised it, ``sam2`` looks for its configurations in that user's folder.
-    """
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.version import VersionBase
-
-    state, base = GlobalHydra.instance(), VersionBase.instance()
-    before, version = state.hydra, base.version_base
-    state.hydra = None
-    try:
-        yield
-    finally:
-        # Hydra's own context managers may have put another object in the place of the first.
-        GlobalHydra.set_instance(state)
-        VersionBase.set_instance(base)
-        state.hydra, base.version_base = before, version
-
-
-@contextmanager
-def _hydra_of_sam2() -> Iterator[tuple[Any, Any, Any]]:
-    from hydra import compose, initialize_config_module
-    from hydra.utils import instantiate
-    from omegaconf import OmegaConf
-
-    with hydra_untouched(), initialize_config_module("sam2", version_base="1.2"):
-        import LiverSegSSLLib.propose.few_shot.predictor  # noqa: F401
-
-        yield compose, instantiate, OmegaConf.resolve

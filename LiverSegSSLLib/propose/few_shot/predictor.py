@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from LiverSegSSLLib.propose.few_shot.network import NetworkSpec, hydra_untouched
+from LiverSegSSLLib.propose.few_shot.hydra_state import hydra_untouched
+from LiverSegSSLLib.propose.few_shot.network import NetworkSpec
 
 with hydra_untouched():
     from sam2.sam2_video_predictor import SAM2VideoPredictor

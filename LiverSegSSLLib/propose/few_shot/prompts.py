@@ -11,7 +11,7 @@ import torch
 from LiverSegSSLLib.errors import LabelError
 
 Masks = Mapping[int, Any]
-"""Slice → bool (S, S) or (objects, S, S), arrays or tensors; S is the network's image size, or else they are resized."""
+"""Slice → bool (S, S) or (objects, S, S), arrays or tensors; S is the network's image size; others are resized."""
 
 
 def insertion_places(slices: int, count: int, seed: int) -> tuple[int, ...]:

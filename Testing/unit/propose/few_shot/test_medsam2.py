@@ -7,7 +7,8 @@ from PIL import Image
 
 from LiverSegSSLLib.propose.few_shot.engine import Engine
 from LiverSegSSLLib.propose.few_shot.features import Stack
-from LiverSegSSLLib.propose.few_shot.network import NetworkSpec, build_network, hydra_untouched, load_network
+from LiverSegSSLLib.propose.few_shot.hydra_state import hydra_untouched
+from LiverSegSSLLib.propose.few_shot.network import NetworkSpec, build_network, load_network
 
 OVERRIDES = [
     "++model.image_size=512",
