@@ -56,6 +56,7 @@ def run(data: Path, **options: Any) -> int:
 @cohort_options
 @recipe_options
 @click.option("--method", help="Use this method alone instead of the recipe's steps.")
+@click.option("--support", "support_cases", multiple=True, metavar="CASE", help="With --method: only these supports.")
 @click.option("--phase", "targets", multiple=True, help="Propose for these phases only.")
 @ROUND
 @job_options

@@ -27,7 +27,7 @@ from LiverSegSSLLib.align.working import coarser
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.edges import follow_edges
 from LiverSegSSLLib.propose.fusion import fuse
-from LiverSegSSLLib.propose.proposer import require, seed_for
+from LiverSegSSLLib.propose.proposer import RunsAnywhere, require, seed_for
 from LiverSegSSLLib.propose.refine import Refinement, refine
 from LiverSegSSLLib.types import Proposal, Support
 from LiverSegSSLLib.volume import Volume, read_mask, read_volume, resample
@@ -43,7 +43,7 @@ REMEMBERED = 8
 
 
 @dataclass(frozen=True)
-class AtlasProposer:
+class AtlasProposer(RunsAnywhere):
     """Fuses the masks of matched atlases.
 
     :param atlases: at most so many supports, the best matches.

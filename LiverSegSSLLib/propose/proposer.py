@@ -33,6 +33,26 @@ class Proposer(Protocol):
         """
         ...
 
+    def unavailable(self) -> str:
+        """Why it cannot propose here at all, in one line that says what to do; empty when it can. Loads nothing."""
+        ...
+
+    def most_processes(self) -> int | None:
+        """How many processes may propose at once; ``None``: any number."""
+        ...
+
+
+class RunsAnywhere:
+    """What a proposer is that needs nothing but a processor."""
+
+    def unavailable(self) -> str:
+        """See :meth:`Proposer.unavailable`."""
+        return ""
+
+    def most_processes(self) -> int | None:
+        """See :meth:`Proposer.most_processes`."""
+        return None
+
 
 def proposers() -> dict[str, type]:
     """Every proposer by name."""

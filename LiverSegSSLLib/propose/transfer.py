@@ -18,7 +18,7 @@ from LiverSegSSLLib.align.register import Metric, Model, Registration, register
 from LiverSegSSLLib.align.soft_mask import carried_distance, soft, within
 from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.propose.fit import agreement, boundary_alignment, kidney_agreement
-from LiverSegSSLLib.propose.proposer import require, seed_for
+from LiverSegSSLLib.propose.proposer import RunsAnywhere, require, seed_for
 from LiverSegSSLLib.types import Proposal, Support
 from LiverSegSSLLib.volume import Volume, read_mask, read_volume
 
@@ -32,7 +32,7 @@ KIDNEYS = ("right_kidney", "left_kidney")
 
 
 @dataclass(frozen=True)
-class TransferProposer:
+class TransferProposer(RunsAnywhere):
     """Carries a mask from one phase of a study to another.
 
     :param model: ``translation``, ``rigid`` or ``affine``.

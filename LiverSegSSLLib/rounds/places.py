@@ -28,6 +28,11 @@ class Places:
         return self.workspace / "cache" / "index.json"
 
     @property
+    def features(self) -> Path:
+        """What networks have made of slices, kept for later runs; may be deleted."""
+        return self.workspace / "cache" / "features"
+
+    @property
     def run_folder(self) -> Path:
         """All of one run but its labels."""
         return self.workspace / "runs" / self.run

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.components import largest_component
+from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.labels.label import Label, LabelState
-from LiverSegSSLLib.propose.proposer import Proposer, make_proposer
+from LiverSegSSLLib.propose.proposer import Proposer, make_proposer, proposers
 from LiverSegSSLLib.rounds.judging import judge_labels
 from LiverSegSSLLib.rounds.recipe import NETWORK, ProposeStep
 from LiverSegSSLLib.rounds.session import FIXED, Session, checksums, fingerprint
 from LiverSegSSLLib.rounds.state import digest_of
+from LiverSegSSLLib.spelling import advice
 from LiverSegSSLLib.types import Proposal, Support
 from LiverSegSSLLib.volume import Volume, read_geometry
 
@@ -29,10 +31,15 @@ def propose_round(session: Session, round_number: int) -> dict[str, str]:
     A later step tries where an earlier one failed or its label did not pass the scores (and, if it says ``again``,
     everywhere); of several labels for a case the last that passes counts, else the last.
     """
+    _require_possible(session)
     labels: dict[str, str] = {}
     usable: set[str] = set()
     for number, step in enumerate(session.recipe.steps(round_number), start=1):
         name = f"round {round_number}: propose {number} ({step.method})"
+        reason = _why_not(session, step)
+        if reason:
+            session.report.info(f"left out: {reason}", name)
+            continue
         fixed = session.fixed()
         phases = frozenset(step.targets) or session.phases
         targets = [
@@ -95,6 +102,21 @@ class _Step:
     supports: tuple[Support, ...]
 
 
+def _require_possible(session: Session) -> None:
+    """Before hours go into the steps before it.
+
+    :raises RecipeError: a method cannot run here, and may not be left out.
+    """
+    for step in (*session.recipe.propose, *session.recipe.propose_again):
+        reason = _why_not(session, step)
+        if reason and not step.where_possible:
+            raise RecipeError(f"{step.method} cannot run: {reason}", session.recipe.name)
+
+
+def _why_not(session: Session, step: ProposeStep) -> str:
+    return "" if step.method == NETWORK else _proposer(session, step).unavailable()
+
+
 def _run_step(session: Session, step: _Step) -> dict[str, Any]:
     if step.how.method == NETWORK:
         from LiverSegSSLLib.rounds.predicting import propose_by_network
@@ -112,7 +134,7 @@ def _run_step(session: Session, step: _Step) -> dict[str, Any]:
 
 
 def _from_supports(session: Session, step: _Step) -> dict[str, Label]:
-    proposer = make_proposer(step.how.method, step.how.options)
+    proposer = _proposer(session, step.how)
     added: dict[str, Label] = {}
     work: dict[str, tuple[object, ...]] = {}
     keys: dict[str, str] = {}
@@ -130,13 +152,21 @@ def _from_supports(session: Session, step: _Step) -> dict[str, Label]:
             work[case.id] = (proposer, case, chosen, session.recipe.seed)
     if not work:
         return added
-    with session.executor(len(work)) as (executor, threads):
+    at_once = min(len(work), proposer.most_processes() or len(work))
+    with session.executor(at_once) as (executor, threads):
         from LiverSegSSLLib.jobs.executors import map_cases
 
         items = {case_id: (*arguments, threads) for case_id, arguments in work.items()}
         for case_id, proposal in map_cases(executor, _propose, items, step.name, session.report):
             added[case_id] = add_proposal(session, proposal, step.round, keys[case_id])
     return added
+
+
+def _proposer(session: Session, step: ProposeStep) -> Proposer:
+    """The step's proposer, on the run's device and with the workspace's cache where it has use for them."""
+    here = {"device": session.device, "features": str(session.places.features)}
+    known = {field.name for field in fields(proposers()[step.method])}
+    return make_proposer(step.method, {**{name: here[name] for name in here if name in known}, **step.options})
 
 
 def _propose(proposer: Proposer, case: Case, supports: Sequence[Support], seed: int, threads: int) -> Proposal:
@@ -156,16 +186,29 @@ def _supports(
     if step.supports == "labelled":
         labels.update({case_id: session.store.label(label_id) for case_id, label_id in usable.items()})
     supports = []
-    for case in session.cohort.cases():
-        label = labels.get(case.id)
-        if label is None:
-            continue
+    for case in _support_cases(session, step, labels):
+        label = labels[case.id]
         support = Support(case, session.store.mask_path(label), label.id, expert=label.state in FIXED)
         if label.state == LabelState.EXPERT and case.expert is not None and case.organs:
             # The given file knows more organs than the ledger's liver mask: the gate by kidneys needs them.
             support = replace(support, mask=case.expert, liver_value=case.liver_value, organs=case.organs)
         supports.append(support)
     return supports
+
+
+def _support_cases(session: Session, step: ProposeStep, labels: Mapping[str, Label]) -> list[Case]:
+    """Cases with a label, in the cohort's order; those that the step names, if it names any.
+
+    :raises RecipeError: a named case is none of them; says which are.
+    """
+    there = [case for case in session.cohort.cases() if case.id in labels]
+    if not step.support_cases:
+        return there
+    for name in step.support_cases:
+        if name not in labels:
+            known = [case.id for case in there]
+            raise RecipeError("is no labelled case", name, advice(name, known) if known else "label a case first")
+    return [case for case in there if case.id in step.support_cases]
 
 
 def _training_behind(session: Session, round_number: int) -> Any:

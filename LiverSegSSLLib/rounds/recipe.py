@@ -33,6 +33,10 @@ class ProposeStep(_Strict):
     """Phases to propose for; empty: all of the recipe's."""
     supports: Supports = "expert"
     """``expert``: given and reviewed labels only; ``labelled``: also this round's proposals that passed."""
+    support_cases: tuple[str, ...] = ()
+    """Case ids of the supports to use; empty: all that ``supports`` names."""
+    where_possible: bool = False
+    """Go on without the step, with a note, where its method cannot run (few-shot propagation without weights)."""
     again: bool = False
     """Also for cases that have a usable label by now: the new one takes its place if it passes too."""
     options: Options = {}

@@ -57,8 +57,12 @@ def propose(parameters: Parameters, report: Reporter) -> Result:
     options = _options(parameters)
     recipe = load_recipe(options.recipe, options.changes)
     targets = tuple(_phase(name) for name in parameters.get("targets", []))
+    supports = tuple(parameters.get("support_cases", []))
     if "method" in parameters:
-        recipe = recipe.model_copy(update={"propose": (ProposeStep(method=parameters["method"], targets=targets),)})
+        step = ProposeStep(method=parameters["method"], targets=targets, support_cases=supports)
+        recipe = recipe.model_copy(update={"propose": (step,)})
+    elif supports:
+        raise RecipeError("names supports for no method", "--support", "add --method, for example --method few-shot")
     elif targets:
         recipe = recipe.model_copy(update={"phases": targets})
     with open_session(options, report, recipe) as session:

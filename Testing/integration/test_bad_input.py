@@ -155,3 +155,25 @@ def test_review_accepts_rejects_and_corrects_and_refuses_what_is_wrong(data, tmp
         assert store.current("P1__T1").state == "accepted"
         assert store.current("P2__T1").state == "corrected"
     assert main(["doctor", str(data)]) == 0
+
+
+def test_few_shot_without_weights_says_which_command_gets_them(data, capfd, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERSEGSSL_MODELS", str(tmp_path / "no weights"))
+    assert main(["propose", str(data), "--method", "few-shot", "--workers", "1"]) == 2
+    error = capfd.readouterr().err
+    assert "liversegssl models fetch medsam2" in error and "Traceback" not in error
+    # Where the recipe can do without, it goes on without and says so.
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("name: mine\npropose: [{method: few-shot, where_possible: true}, {method: transfer}]\n")
+    assert main(["propose", str(data), "--recipe", str(recipe), "--workers", "1"]) == 0
+    assert proposed(data) == {"P1__T1", "P2__T1"}
+    assert "left out" in capfd.readouterr().err
+
+
+def test_a_support_that_is_no_labelled_case_is_named_with_the_nearest(data, capfd):
+    assert propose(data, "--support", "P1__GED3") == 2
+    assert "P1__GED3" in (error := capfd.readouterr().err) and "P1__GED4" in error
+    assert propose(data, "--support", "P1__GED4") == 0
+    assert proposed(data) == {"P1__T1"}  # a transfer stays within the patient, and only one of the two was named
+    assert main(["propose", str(data), "--support", "P1__GED4"]) == 2
+    assert "--method" in capfd.readouterr().err
