@@ -46,6 +46,7 @@ class Reading:
     :param slices: the slice that each looks at.
     :param memory: (chains, frames, tokens, channels) of their own frames; ``keys`` the same with codes.
     :param pointers: (chains, tokens, channels) object pointers, cut into tokens; ``pointer_keys`` the same with codes.
+    :param cache: what an attention computes from the chains' own, by a key of its own.
     """
 
     slices: Sequence[int]
@@ -54,11 +55,26 @@ class Reading:
     keys: torch.Tensor
     pointers: torch.Tensor
     pointer_keys: torch.Tensor
+    cache: dict[Any, Any] = field(default_factory=dict)
+    parts: dict[tuple[int, int], Reading] = field(default_factory=dict)
 
     @property
     def chains(self) -> int:
         """How many."""
         return len(self.slices)
+
+    def part(self, first: int, last: int) -> Reading:
+        """Of the chains ``first`` … ``last`` - 1; the same one every time, with its cache."""
+        if first == 0 and last >= self.chains:
+            return self
+        if (first, last) not in self.parts:
+            memory, keys, pointers, pointer_keys = (
+                x[first:last] for x in (self.memory, self.keys, self.pointers, self.pointer_keys)
+            )
+            self.parts[first, last] = Reading(
+                self.slices[first:last], self.shared, memory, keys, pointers, pointer_keys
+            )
+        return self.parts[first, last]
 
 
 class CrossAttention(Protocol):

@@ -73,49 +73,57 @@ class Bank:
         :param limit: see :func:`pointer_limit`.
         :param slices: the slice that each chain looks at.
         """
-        chains = len(slices)
-        network, times = self.network, self.prompted.times
+        chains, network, times = len(slices), self.network, self.prompted.times
         sign = 1 if forward else -1
         selected = self._selected(time)
-        others = {times[index]: index for index in range(len(times)) if index not in set(selected)}
+        others = {} if len(selected) == len(times) else {times[i]: i for i in range(len(times)) if i not in selected}
 
         def before(distance: int) -> Remembered | None:
             earlier = time - sign * distance
             if earlier in past:
-                return past[earlier].of(chains)
-            if earlier in others:
-                return self._prompt(others[earlier], chains)
-            return None
+                return past[earlier]
+            return self._prompt(others[earlier]) if earlier in others else None
 
         memories, codes = [], []
         for t_pos in range(1, network.num_maskmem):
             if (found := before(network.num_maskmem - t_pos)) is not None:
-                memories.append(found.memory)
+                memories.append(found.of(chains).memory)
                 codes.append(network.maskmem_tpos_enc[network.num_maskmem - t_pos - 1].flatten())
-        pointers, distances = [], []
-        for index in selected:
-            distance = (time - times[index]) * sign
-            if distance >= 0 or not network.only_obj_ptrs_in_the_past_for_eval:
-                pointers.append(self._prompt(index, chains).pointers)
-                distances.append(distance if network.use_signed_tpos_enc_to_obj_ptrs else abs(distance))
+        distances = [(time - times[index]) * sign for index in selected]
+        pasts = [place for place, distance in enumerate(distances) if distance >= 0 or not self._only_past]
+        given = self.prompted.pointers[[selected[place] for place in pasts]]
+        distances = [distances[place] if self._signed else abs(distances[place]) for place in pasts]
+        tracked = []
         for distance in range(1, limit):
             if (found := before(distance)) is not None:
-                pointers.append(found.pointers)
+                tracked.append(found.of(chains).pointers)
                 distances.append(distance)
+        pointers = torch.cat([given.expand(chains, -1, -1), *(one[:, None] for one in tracked)], dim=1)
         memory, keys = self._own(memories, codes, chains)
-        tokens, token_keys = self._pointers(pointers, distances, limit, chains)
+        tokens, token_keys = self._tokens(pointers, distances, limit)
         return Reading(slices, self._shared(selected), memory, keys, tokens, token_keys)
 
+    @property
+    def _only_past(self) -> bool:
+        return bool(self.network.only_obj_ptrs_in_the_past_for_eval)
+
+    @property
+    def _signed(self) -> bool:
+        return bool(self.network.use_signed_tpos_enc_to_obj_ptrs)
+
     def _selected(self, time: int) -> tuple[int, ...]:
+        frames = {when: index for index, when in enumerate(self.prompted.times)}
+        most = self.network.max_cond_frames_in_attn
+        if most == -1 or len(frames) <= most:
+            return tuple(frames.values())
         from sam2.modeling.sam2_utils import select_closest_cond_frames
 
-        frames = {when: index for index, when in enumerate(self.prompted.times)}
-        chosen, _ = select_closest_cond_frames(time, frames, self.network.max_cond_frames_in_attn)
+        chosen, _ = select_closest_cond_frames(time, frames, most)
         return tuple(sorted(chosen.values()))
 
-    def _prompt(self, index: int, chains: int) -> Remembered:
+    def _prompt(self, index: int) -> Remembered:
         one = slice(index, index + 1)
-        return Remembered(self.prompted.memory[one], self.prompted.pointers[one]).of(chains)
+        return Remembered(self.prompted.memory[one], self.prompted.pointers[one])
 
     def _shared(self, selected: tuple[int, ...]) -> Shared:
         if selected not in self.selections:
@@ -136,18 +144,14 @@ class Bank:
         memory = torch.stack(memories, dim=1).flatten(3).transpose(2, 3).float()
         return memory, memory + self._place() + torch.stack(codes)[:, None]
 
-    def _pointers(
-        self, pointers: list[torch.Tensor], distances: list[int], limit: int, chains: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _tokens(self, pointers: torch.Tensor, distances: list[int], limit: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pointers (chains, n, hidden) cut into tokens as wide as a memory, without and with their codes of time."""
         from sam2.modeling.sam2_utils import get_1d_sine_pe
 
         network, channels = self.network, self.network.mem_dim
-        if not pointers:
-            nothing = self.prompted.pointers.new_zeros((chains, 0, channels))
-            return nothing, nothing
         pieces = network.hidden_dim // channels
-        tokens = torch.stack(pointers, dim=1).unflatten(2, (pieces, channels)).flatten(1, 2)
-        if not network.add_tpos_enc_to_obj_ptrs:
+        tokens = pointers.unflatten(2, (pieces, channels)).flatten(1, 2)
+        if not network.add_tpos_enc_to_obj_ptrs or not distances:
             return tokens, tokens
         width = network.hidden_dim if network.proj_tpos_enc_in_obj_ptrs else channels
         when = torch.tensor(distances, device=tokens.device) / (limit - 1)

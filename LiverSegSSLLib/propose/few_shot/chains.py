@@ -76,6 +76,12 @@ class Piece:
     def __len__(self) -> int:
         return self.last - self.first
 
+    def past(self) -> dict[int, Remembered]:
+        """What these chains remember of the frames they tracked."""
+        if len(self) == self.group.chains:
+            return self.group.past
+        return {time: seen.part(self.first, self.last) for time, seen in self.group.past.items()}
+
     def halves(self) -> tuple[Piece, Piece]:
         """Two of about the same size."""
         middle = (self.first + self.last) // 2
@@ -167,8 +173,7 @@ class Runner:
         for piece in pieces:
             group = piece.group
             chosen = group.looked_at[piece.first : piece.last]
-            past = {time: seen.part(piece.first, piece.last) for time, seen in group.past.items()}
-            time = group.times[group.step]
+            past, time = piece.past(), group.times[group.step]
             readings.append(group.bank.reading(time, group.forward, past, group.limit, chosen))
             slices += chosen
         *high, top = self.features.take(slices, network.device)

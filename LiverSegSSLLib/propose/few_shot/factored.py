@@ -26,11 +26,13 @@ Measured on one core (AVX2), 1024 queries, 36 frames of 1024 tokens: 0.40 s agai
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from LiverSegSSLLib.propose.few_shot.attention import PlainAttention, Reading, Shared
+from LiverSegSSLLib.propose.few_shot.attention import PlainAttention, Reading
 from LiverSegSSLLib.propose.few_shot.rotary import rotate
 
 SAFE = 60.0
@@ -45,6 +47,9 @@ BLOCK = 2**20
 QUERIES = 128
 """Queries in a block, likewise."""
 
+TOGETHER = 4096
+"""Queries whose g_x and g_y are held at once: 70 MB where a slice has 1024 tokens."""
+
 FIRST_MB = 256.0
 """Most that the first layer's part may take for one support and object."""
 
@@ -54,16 +59,24 @@ class Part:
     """What queries took from some keys: sums of exp(s - shift) · (m, 1).
 
     :param sums: (channels + 1, queries).
-    :param shift: (queries).
+    :param shift: (queries); ``None``: 0.
     """
 
     sums: torch.Tensor
-    shift: torch.Tensor
+    shift: torch.Tensor | None
 
     def plus(self, other: Part) -> Part:
         """From both."""
-        shift = torch.maximum(self.shift, other.shift)
-        return Part(self.sums * (self.shift - shift).exp() + other.sums * (other.shift - shift).exp(), shift)
+        if self.shift is None and other.shift is None:
+            return Part(self.sums + other.sums, None)
+        mine, theirs = (self.sums.new_zeros(()) if part.shift is None else part.shift for part in (self, other))
+        shift = torch.maximum(mine, theirs)
+        return Part(self.sums * (mine - shift).exp() + other.sums * (theirs - shift).exp(), shift)
+
+    def of(self, first: int, last: int) -> Part:
+        """Of some queries, apart from the rest."""
+        shift = None if self.shift is None else self.shift[first:last].clone()
+        return Part(self.sums[:, first:last].clone(), shift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +85,42 @@ class Keys:
 
     :param keys: (…, height, width, frames, channels + 1): memory and codes, and 1.
     :param values: the same shape: memory, and 1.
-    :param longest: largest norm of a projected key.
     """
 
     keys: torch.Tensor
     values: torch.Tensor
-    longest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Queries as the products want them.
+
+    :param gx: (width, channels + 1, queries).
+    :param gy: (height, channels + 1, queries).
+    :param norms: (queries) lengths, over √C.
+    """
+
+    gx: torch.Tensor
+    gy: torch.Tensor
+    norms: torch.Tensor
+
+    def shifted(self, longest: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """``gx`` such that scores come out shifted, and the shift, for keys of at most this length."""
+        shift = _shift(self.norms, longest)
+        if shift is None:
+            return self.gx, None
+        lowered = self.gx.clone()
+        lowered[:, -1] -= shift
+        return lowered, shift
+
+    def of(self, chains: Sequence[int], tokens: int) -> Asked:
+        """Of some chains, in this order."""
+        if len(chains) * tokens == len(self.norms):
+            return self
+        gx, gy, norms = (
+            x.unflatten(-1, (-1, tokens))[..., chains, :].flatten(-2) for x in (self.gx, self.gy, self.norms)
+        )
+        return Asked(gx, gy, norms)
 
 
 class FactoredAttention:
@@ -105,33 +148,42 @@ class FactoredAttention:
 
     def __call__(self, q: torch.Tensor, reading: Reading, *, first: bool) -> torch.Tensor:
         """See :class:`~.attention.CrossAttention`."""
+        few = max(1, TOGETHER // q.shape[1])
+        parts = [
+            self._take(q[start : start + few], reading.part(start, start + few), first=first)
+            for start in range(0, len(q), few)
+        ]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _take(self, q: torch.Tensor, reading: Reading, *, first: bool) -> torch.Tensor:
+        """Of some chains."""
         chains, tokens, _ = q.shape
         queries = q.reshape(chains * tokens, -1).T
-        gx = (self.by_column @ queries[: self.half]).view(self.width, -1, chains * tokens)
-        gy = (self.by_row @ queries[self.half :]).view(self.height, -1, chains * tokens)
-        norms = queries.norm(dim=0) / math.sqrt(len(queries))
-        shared = self._arranged_shared(reading.shared)
-        part = (
-            self._first(gx, gy, norms, shared, reading)
-            if first and len(reading.slices) * tokens == gx.shape[-1]
-            else self._over_places(gx, gy, norms, shared)
+        asked = Asked(
+            (self.by_column @ queries[: self.half]).view(self.width, -1, chains * tokens),
+            (self.by_row @ queries[self.half :]).view(self.height, -1, chains * tokens),
+            queries.norm(dim=0) / math.sqrt(len(queries)),
         )
+        shared = self._arranged(reading.shared.cache, reading.shared.keys, reading.shared.memory)
+        longest = self._longest(reading.shared.cache, shared.keys)
+        part = self._first(asked, shared, longest, reading) if first else self._over_places(asked, shared, longest)
         if reading.memory.shape[1]:
-            part = part.plus(self._own(gx, gy, norms, reading))
+            own = self._arranged(reading.cache, reading.keys, reading.memory)
+            part = part.plus(self._own(asked, own, self._longest(reading.cache, own.keys), chains))
         if reading.pointers.shape[1]:
-            part = part.plus(self._pointers(queries, norms, reading))
+            part = part.plus(self._pointers(queries, asked.norms, reading))
         weights = part.sums[-1]
-        if bool((weights < LOST).any()):
+        if part.shift is not None and bool((weights < LOST).any()):
             return self.plain(q, reading, first=first)
         mean = (part.sums[:-1] / weights).T
         taken: torch.Tensor = self.plain.module.v_proj(mean)
         return taken.view(chains, tokens, -1)
 
-    def _over_places(self, gx: torch.Tensor, gy: torch.Tensor, norms: torch.Tensor, keys: Keys) -> Part:
+    def _over_places(self, asked: Asked, keys: Keys, longest: float) -> Part:
         """What all queries take from keys that they share."""
         height, width, frames, channels = keys.keys.shape
+        gx, shift = asked.shifted(longest)
         total = gx.shape[-1]
-        shift = _shift(norms, keys.longest)
         sums = gx.new_empty(channels, total)
         step = min(total, QUERIES)
         rows = max(1, min(height, BLOCK // (width * max(frames, channels) * step)))
@@ -139,8 +191,7 @@ class FactoredAttention:
         factors = gx.new_empty(rows * width * channels * step)
         for start in range(0, total, step):
             end = min(start + step, total)
-            one, some = gx[:, :, start:end].clone(), gy[:, :, start:end].contiguous()
-            one[:, -1] -= shift[start:end]
+            one, some = gx[:, :, start:end].contiguous(), asked.gy[:, :, start:end].contiguous()
             taken = gx.new_zeros(channels, end - start)
             for top in range(0, height, rows):
                 bottom = min(top + rows, height)
@@ -154,16 +205,13 @@ class FactoredAttention:
             sums[:, start:end] = taken
         return Part(sums, shift)
 
-    def _own(self, gx: torch.Tensor, gy: torch.Tensor, norms: torch.Tensor, reading: Reading) -> Part:
+    def _own(self, asked: Asked, keys: Keys, longest: float, chains: int) -> Part:
         """What the queries of each chain take from the frames that it tracked."""
-        chains, _, tokens, _ = reading.memory.shape
-        keys = self._arranged(reading.keys, reading.memory)
         channels = keys.keys.shape[-1]
-        shift = _shift(norms, keys.longest)
-        one = gx.clone()
-        one[:, -1] -= shift
-        one = one.view(self.width, channels, chains, tokens).permute(2, 0, 1, 3)
-        some = gy.view(self.height, channels, chains, tokens).permute(2, 0, 1, 3)
+        gx, shift = asked.shifted(longest)
+        one = gx.view(self.width, channels, chains, -1).permute(2, 0, 1, 3)
+        some = asked.gy.view(self.height, channels, chains, -1).permute(2, 0, 1, 3)
+        tokens = one.shape[-1]
         sums = gx.new_zeros(chains, channels, tokens)
         rows = max(1, min(self.height, BLOCK // (self.width * channels * tokens)))
         together = max(1, min(chains, BLOCK // (rows * self.width * channels * tokens)))
@@ -180,16 +228,18 @@ class FactoredAttention:
 
     def _pointers(self, queries: torch.Tensor, norms: torch.Tensor, reading: Reading) -> Part:
         """What the queries of each chain take from object pointers, which have no place and are not turned."""
-        chains = reading.chains
-        keys, values = _with_one(reading.pointer_keys.float()), _with_one(reading.pointers.float())
-        shift = _shift(norms, self._longest(keys))
+        if "pointers" not in reading.cache:
+            reading.cache["pointers"] = Keys(_with_one(reading.pointer_keys), _with_one(reading.pointers))
+        keys: Keys = reading.cache["pointers"]
         g = self.unturned @ queries
-        g[-1] -= shift
-        g = g.view(len(g), chains, -1).transpose(0, 1)
-        sums = values.transpose(1, 2) @ (keys @ g).exp_()
+        shift = _shift(norms, self._norm(keys.keys))
+        if shift is not None:
+            g[-1] -= shift
+        g = g.view(len(g), reading.chains, -1).transpose(0, 1)
+        sums = keys.values.transpose(1, 2) @ (keys.keys @ g).exp_()
         return Part(sums.transpose(0, 1).flatten(1), shift)
 
-    def _first(self, gx: torch.Tensor, gy: torch.Tensor, norms: torch.Tensor, keys: Keys, reading: Reading) -> Part:
+    def _first(self, asked: Asked, keys: Keys, longest: float, reading: Reading) -> Part:
         """The first layer: what a slice takes from shared keys is kept for the other chains that come by."""
         tokens = self.height * self.width
         kept: dict[int, Part] = reading.shared.cache.setdefault("first", {})
@@ -198,35 +248,36 @@ class FactoredAttention:
             if index not in kept:
                 places.setdefault(index, number)
         if places:
-            wanted = torch.cat([torch.arange(n * tokens, (n + 1) * tokens) for n in places.values()]).to(gx.device)
-            some = (gx, gy, norms) if len(wanted) == len(norms) else (gx[..., wanted], gy[..., wanted], norms[wanted])
-            fresh = self._over_places(*some, keys)
+            fresh = self._over_places(asked.of(list(places.values()), tokens), keys, longest)
             for number, index in enumerate(places):
-                chosen = slice(number * tokens, (number + 1) * tokens)
-                kept[index] = Part(fresh.sums[:, chosen].clone(), fresh.shift[chosen].clone())
+                kept[index] = fresh.of(number * tokens, (number + 1) * tokens)
         parts = [kept[index] for index in reading.slices]
         if len(kept) * tokens * (keys.keys.shape[-1] + 1) * 4 > FIRST_MB * 2**20:
             kept.clear()
-        return Part(torch.cat([part.sums for part in parts], dim=1), torch.cat([part.shift for part in parts]))
+        sums = torch.cat([part.sums for part in parts], dim=1)
+        if all(part.shift is None for part in parts):
+            return Part(sums, None)
+        shifts = [sums.new_zeros(tokens) if part.shift is None else part.shift for part in parts]
+        return Part(sums, torch.cat(shifts))
 
-    def _arranged_shared(self, shared: Shared) -> Keys:
-        if "arranged" not in shared.cache:
-            shared.cache["arranged"] = self._arranged(shared.keys, shared.memory)
-        keys: Keys = shared.cache["arranged"]
-        if ("longest", self.plain.number) not in shared.cache:
-            shared.cache["longest", self.plain.number] = self._longest(keys.keys)
-        return Keys(keys.keys, keys.values, shared.cache["longest", self.plain.number])
+    def _arranged(self, cache: dict[Any, Any], keys: torch.Tensor, memory: torch.Tensor) -> Keys:
+        """(…, frames, tokens, channels) → (…, height, width, frames, channels + 1); the same for all layers."""
+        if "arranged" not in cache:
+            by_place = (x.transpose(-3, -2).unflatten(-3, (self.height, self.width)) for x in (keys, memory))
+            cache["arranged"] = Keys(*map(_with_one, by_place))
+        arranged: Keys = cache["arranged"]
+        return arranged
 
-    def _arranged(self, keys: torch.Tensor, memory: torch.Tensor) -> Keys:
-        """(…, frames, tokens, channels) → (…, height, width, frames, channels + 1)."""
-        arranged = []
-        for tensor in (keys, memory):
-            by_place = tensor.float().transpose(-3, -2).unflatten(-3, (self.height, self.width))
-            arranged.append(_with_one(by_place))
-        return Keys(arranged[0], arranged[1], self._longest(arranged[0]))
+    def _longest(self, cache: dict[Any, Any], keys: torch.Tensor) -> float:
+        """The norm of the longest projected key."""
+        name = "longest", self.plain.number
+        if name not in cache:
+            cache[name] = self._norm(keys)
+        longest: float = cache[name]
+        return longest
 
-    def _longest(self, keys: torch.Tensor) -> float:
-        """The largest norm of W_k (m + p) + b."""
+    def _norm(self, keys: torch.Tensor) -> float:
+        """The largest of |W_k (m + p) + b|."""
         squares = ((keys @ self.gram) * keys).sum(-1)
         return math.sqrt(max(0.0, float(squares.max())))
 
@@ -235,5 +286,8 @@ def _with_one(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([x, x.new_ones(*x.shape[:-1], 1)], dim=-1)
 
 
-def _shift(norms: torch.Tensor, longest: float) -> torch.Tensor:
+def _shift(norms: torch.Tensor, longest: float) -> torch.Tensor | None:
+    """By how much scores are to be lowered; ``None``: by nothing."""
+    if float(norms.max()) * longest <= SAFE:
+        return None
     return (norms * longest - SAFE).clamp_min(0.0)
