@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from LiverSegSSLLib.align.fields import torch_threads
 from LiverSegSSLLib.cohort.study import Case, Phase
-from LiverSegSSLLib.errors import LabelError
-from LiverSegSSLLib.propose.few_shot.consistency import Member, case_score, returned_dice
-from LiverSegSSLLib.propose.few_shot.frames import Frames, canonical_mask, frames_of, native_volume
+from LiverSegSSLLib.errors import BadInputError
+from LiverSegSSLLib.propose.few_shot.consistency import Member, case_score
+from LiverSegSSLLib.propose.few_shot.frames import Frames, frames_of, native_volume
+from LiverSegSSLLib.propose.few_shot.labelled import Labelled, read_supports, returned
 from LiverSegSSLLib.propose.few_shot.spaces import (
     SPACES,
     Histogram,
@@ -27,14 +28,13 @@ from LiverSegSSLLib.propose.few_shot.spaces import (
     case_in,
     histogram_of,
     mean_histogram,
-    support_in,
 )
 from LiverSegSSLLib.propose.few_shot.supports import FEWEST, choose_supports
-from LiverSegSSLLib.propose.few_shot.trackers import Kind, Labelled, Tracker, open_tracker
+from LiverSegSSLLib.propose.few_shot.trackers import Kind, Tracker, open_tracker, usable_device
 from LiverSegSSLLib.propose.few_shot.uncertainty import Tally, Uncertainty, uncertainty_of
 from LiverSegSSLLib.propose.proposer import require, seed_for
 from LiverSegSSLLib.types import Proposal, Support
-from LiverSegSSLLib.volume import Volume, read_mask, read_volume
+from LiverSegSSLLib.volume import Volume, read_volume
 
 ALIKE = (frozenset({Phase.GED1, Phase.GED2, Phase.GED3, Phase.GED4, Phase.T1}),)
 """Phases whose contrast the plain method crosses (published for GED4 → T1); any other phase is like itself only."""
@@ -60,6 +60,9 @@ class FewShot:
     :param device: ``auto``, ``cuda``, ``mps`` or ``cpu``; ``precision``: ``auto``, ``float32`` or ``bfloat16``.
     :param memory_mb: memory that propagation may take besides the network.
     :param image_size: pixels a side, where a checkpoint does not say; 0: MedSAM2's 512.
+    :param features_memory_mb: features of slices kept in memory. Going back needs those of the supports for every case:
+        ten supports of 75 slices at 512 pixels take 3.4 GB in float32, half of it in bfloat16; what does not fit is
+        encoded again.
     :param features: folder in which features of slices are kept for later runs, at most ``features_mb``; empty: none.
     """
 
@@ -76,6 +79,7 @@ class FewShot:
     precision: str = "auto"
     memory_mb: float = 4096.0
     image_size: int = 0
+    features_memory_mb: float = 4096.0
     features: str = ""
     features_mb: float = 8192.0
 
@@ -95,11 +99,29 @@ class FewShot:
         require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}")
         require(self.memory_mb >= 64, "memory_mb must be 64 or more")
         require(self.image_size >= 0, "image_size must be 0 or more")
+        require(self.features_memory_mb >= 0, "features_memory_mb must be 0 or more")
         require(self.features_mb >= 0, "features_mb must be 0 or more")
 
     def choose(self, target: Case, available: Sequence[Support]) -> list[Support]:
         """See :func:`.supports.choose_supports`."""
         return choose_supports(target, available, self.supports, self.fewest)
+
+    def unavailable(self) -> str:
+        """Why it cannot propose at all, with the command that mends it; empty when it can. Loads nothing."""
+        try:
+            path = self.checkpoint()
+        except BadInputError as error:
+            return str(error)
+        return "" if path.is_file() else f"{path}: there is no such checkpoint"
+
+    def most_processes(self) -> int:
+        """How many processes may propose at once: one on a GPU, which each would fill anew; else as memory allows."""
+        if usable_device(self.device).type != "cpu":
+            return 1
+        import psutil
+
+        each = (self.memory_mb + self.features_memory_mb) * 2**20
+        return max(1, int(psutil.virtual_memory().available // each))
 
     def checkpoint(self) -> Path:
         """The file of the weights.
@@ -127,6 +149,7 @@ class FewShot:
             self.device,
             self.precision,
             self.memory_mb,
+            self.features_memory_mb,
             Path(self.features).expanduser() if self.features else None,
             self.features_mb,
         )
@@ -178,7 +201,7 @@ class FewShot:
 
         tracker = self.tracker()
         frames = frames_of(read_volume(target.image))
-        used, labelled, reasons = _read_supports(supports)
+        used, labelled, reasons = read_supports(supports)
         if not frames.grey.any():
             used, reasons = [], ["there is no contrast in the image", *reasons]
         if not used:
@@ -216,11 +239,11 @@ class FewShot:
     ) -> list[tuple[Member, float, NDArray[np.float32]]]:
         """Every support's member in one image space: what it is, what it counts, what it found."""
         case = case_in(space, frames, histogram)
-        seen = [Labelled(support_in(space, one.frames), one.mask, _key(one, space)) for one in labelled]
+        seen = [one.in_space(space) for one in labelled]
         result = []
         for support, one, found in zip(used, seen, tracker.probabilities(case, seen, places), strict=True):
-            returned = _returned(tracker, one, case, found) if self.consistency else None
-            member = Member(support.case.id, space, returned)
+            came_back = returned(tracker, one, case, found) if self.consistency else None
+            member = Member(support.case.id, space, came_back)
             result.append((member, member.weight * (1.0 if support.expert else self.pseudo_trust), found))
         return result
 
@@ -250,41 +273,6 @@ class Propagated:
     reasons: tuple[str, ...]
     identity: str
     limits: tuple[float, float]
-
-
-def _read_supports(supports: Sequence[Support]) -> tuple[list[Support], list[Labelled], list[str]]:
-    """Supports that can be used, what is on them, and why the others cannot."""
-    used, labelled, reasons = [], [], []
-    for support in supports:
-        frames = frames_of(read_volume(support.case.image))
-        mask = read_mask(support.mask, frames.native, support.liver_value)
-        try:
-            upright = canonical_mask(mask, frames, support.case.id)
-        except LabelError as error:
-            reasons.append(str(error))
-            continue
-        stamps = (path.stat().st_mtime_ns for path in (support.case.image, support.mask))
-        name = "|".join(map(str, (support.case.image, support.mask, support.liver_value, *stamps)))
-        used.append(support)
-        labelled.append(Labelled(frames, upright, name))
-    return used, labelled, reasons
-
-
-def _returned(tracker: Tracker, support: Labelled, case: Frames, found: NDArray[np.float32]) -> float:
-    def carry(known: Frames, mask: NDArray[np.bool_], other: Frames) -> NDArray[np.float32]:
-        # One insertion, in the middle: half of the support is reached forward, half backward.
-        (back,) = tracker.probabilities(other, [Labelled(known, mask)], [[len(other) // 2]])
-        return back
-
-    try:
-        return returned_dice(carry, support.frames, support.mask, case, found)
-    except LabelError:  # what was found is smaller than a pixel of the network
-        return 0.0
-
-
-def _key(labelled: Labelled, space: Space) -> str:
-    """Only the Sobel space changes a support."""
-    return f"{labelled.key}|{space if space == 'sobel' else 'plain'}"
 
 
 def _alike(one: Phase, other: Phase) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from LiverSegSSLLib.errors import BadInputError, LabelError
 from LiverSegSSLLib.propose.few_shot.frames import Frames, probability_of, prompts_of
+from LiverSegSSLLib.propose.few_shot.labelled import Labelled
 
 if TYPE_CHECKING:
     import torch
@@ -29,16 +29,6 @@ Kind = Literal["fast", "reference"]
 
 KEPT_SUPPORTS = 64
 """Memories of supports kept in a process: ten supports in two image spaces, for three vendors."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """A volume whose mask is known. ``mask``: bool (slices, rows, columns), canonical frame. ``key``: names it for as
-    long as image, mask and image space stay the same; empty: its memory is of no further use."""
-
-    frames: Frames
-    mask: NDArray[np.bool_]
-    key: str = ""
 
 
 class Tracker(Protocol):
@@ -123,6 +113,7 @@ def open_tracker(
     device: str,
     precision: str,
     memory_mb: float,
+    features_memory_mb: float,
     features: Path | None,
     features_mb: float,
 ) -> Tracker:
@@ -130,7 +121,8 @@ def open_tracker(
 
     :param device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
     :param precision: ``auto`` (bfloat16 on CUDA as published, else float32), ``float32`` or ``bfloat16``.
-    :param features: folder for features of slices on disk, at most ``features_mb``; ``None``: in memory only.
+    :param features_memory_mb: features of slices kept in memory.
+    :param features: folder for them on disk, at most ``features_mb``; ``None``: in memory only.
     :raises WeightsError: the checkpoint is of another network.
     :raises BadInputError: it is missing or damaged, or there is no such device.
     """
@@ -148,7 +140,7 @@ def open_tracker(
         Engine(
             network,
             precision=None if precision == "auto" else getattr(torch, precision),
-            store=FeatureStore(folder=features, disk_mb=features_mb),
+            store=FeatureStore(features_memory_mb, features, features_mb),
             memory_mb=memory_mb,
         )
     )

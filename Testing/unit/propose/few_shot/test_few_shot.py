@@ -22,7 +22,7 @@ GRID = Geometry((30, 26, 7), (7.0, 7.0, 20.0), (-105.0, -90.0, -60.0))
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A SAM 2 of few channels that has learnt nothing; without the switch "there is no object", or it says so always."""
+    """A SAM 2 of few channels that has learnt nothing, and always believes that there is an object."""
     import torch
 
     network = build_network(small_spec(64), seed=4)
@@ -174,10 +174,16 @@ def test_absent_weights_say_the_command_that_fetches_them(patients, tmp_path, mo
     monkeypatch.setenv("LIVERSEGSSL_MODELS", str(tmp_path / "models"))
     with pytest.raises(WeightsError, match="liversegssl models fetch medsam2"):
         FewShot().propose(target, [support], seed=1)
+    assert "liversegssl models fetch medsam2" in FewShot().unavailable()
     with pytest.raises(WeightsError):
         FewShot(weights="nosuch").propose(target, [support], seed=1)
     with pytest.raises(BadInputError, match="no such checkpoint"):
         FewShot(weights=str(tmp_path / "absent.pt")).propose(target, [support], seed=1)
+
+
+def test_what_is_there_is_available_to_as_many_processes_as_memory_allows(weights):
+    assert few_shot(weights).unavailable() == ""
+    assert few_shot(weights).most_processes() >= few_shot(weights, features_memory_mb=1e9).most_processes() == 1
 
 
 def test_features_on_disk_serve_the_next_run(weights, patients, tmp_path):

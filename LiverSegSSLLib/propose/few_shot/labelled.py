@@ -1,0 +1,75 @@
+"""Labelled volumes: read from files, seen in an image space, and asked what comes back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from LiverSegSSLLib.errors import LabelError
+from LiverSegSSLLib.propose.few_shot.consistency import returned_dice
+from LiverSegSSLLib.propose.few_shot.frames import Frames, canonical_mask, frames_of
+from LiverSegSSLLib.propose.few_shot.spaces import Space, support_in
+from LiverSegSSLLib.types import Support
+from LiverSegSSLLib.volume import read_mask, read_volume
+
+if TYPE_CHECKING:
+    from LiverSegSSLLib.propose.few_shot.trackers import Tracker
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A volume whose mask is known.
+
+    :param mask: bool (slices, rows, columns), canonical frame.
+    :param key: names image, mask and image space for as long as they stay the same; empty: what is remembered of it is
+        of no further use.
+    """
+
+    frames: Frames
+    mask: NDArray[np.bool_]
+    key: str = ""
+
+    def in_space(self, space: Space) -> Labelled:
+        """As a support in an image space; most spaces leave it as it is."""
+        seen = support_in(space, self.frames)
+        return self if seen is self.frames else Labelled(seen, self.mask, f"{self.key}|{space}")
+
+
+def read_supports(supports: Sequence[Support]) -> tuple[list[Support], list[Labelled], list[str]]:
+    """Supports that can be used, what is on them, and why the others cannot.
+
+    :raises ImageError: an image cannot be read.
+    :raises GeometryError: a mask is not on its image's grid.
+    """
+    used, labelled, reasons = [], [], []
+    for support in supports:
+        frames = frames_of(read_volume(support.case.image))
+        mask = read_mask(support.mask, frames.native, support.liver_value)
+        try:
+            upright = canonical_mask(mask, frames, support.case.id)
+        except LabelError as error:
+            reasons.append(str(error))
+            continue
+        stamps = (path.stat().st_mtime_ns for path in (support.case.image, support.mask))
+        name = "|".join(map(str, (support.case.image, support.mask, support.liver_value, *stamps)))
+        used.append(support)
+        labelled.append(Labelled(frames, upright, name))
+    return used, labelled, reasons
+
+
+def returned(tracker: Tracker, support: Labelled, case: Frames, found: NDArray[np.float32]) -> float:
+    """Dice that comes back to a support from the case, both in one image space; see :mod:`.consistency`."""
+
+    def carry(known: Frames, mask: NDArray[np.bool_], other: Frames) -> NDArray[np.float32]:
+        # One insertion, in the middle: half of the support is reached forward, half backward.
+        (back,) = tracker.probabilities(other, [Labelled(known, mask)], [[len(other) // 2]])
+        return back
+
+    try:
+        return returned_dice(carry, support.frames, support.mask, case, found)
+    except LabelError:  # what was found is smaller than a pixel of the network
+        return 0.0
