@@ -35,8 +35,6 @@ def predict_cases(specification: dict[str, Any], report: Reporter) -> list[dict[
     from LiverSegSSLLib.predict.settings import PredictionSettings
 
     device = specification["device"]
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("there is no usable GPU", "device cuda", "use --device cpu, or repair the driver")
     torch.set_num_threads(int(specification["threads"]) if device == "cpu" else 1)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from LiverSegSSLLib import errors
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import Child, Folders, environment
 from LiverSegSSLLib.errors import BadInputError, JobError, LiverSegError
-from LiverSegSSLLib.events import SILENT, Reporter
+from LiverSegSSLLib.events import SILENT, Event, Reporter
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
+
+MOST_AT_ONCE = 4
+"""Processes that predict side by side on a CPU; each holds a network and one image."""
+
+FEWEST_CASES = 4
+"""Cases a process; a further one takes as long to start as a case or two to predict."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +78,19 @@ def predict(
         raise BadInputError("is not a model folder", model_folder, "give the folder that contains fold_0")
     if not tasks:
         return ()
-    cases = [_case(task, folds, held_out or {}) for task in tasks]
+    cases = sorted((_case(task, folds, held_out or {}) for task in tasks), key=lambda case: str(case["folds"]))
+    device, threads = _resolved(device), threads or _cores()
+    # Resampling takes one core however many there are: cases side by side, each with its share of the cores.
+    at_once = max(1, min(threads, MOST_AT_ONCE, len(cases) // FEWEST_CASES)) if device == "cpu" else 1
     specification = {
         "model": str(model_folder.absolute()),
-        "cases": sorted(cases, key=lambda case: str(case["folds"])),
         "settings": asdict(settings),
         "device": device,
-        "threads": threads or _cores(),
+        "threads": max(1, threads // at_once),
         "stage": stage,
     }
-    outcomes = {outcome["case_id"]: outcome for outcome in _run(specification, model_folder, report)}
+    specifications = [{**specification, "cases": cases[first::at_once]} for first in range(at_once)]
+    outcomes = {outcome["case_id"]: outcome for outcome in _run(specifications, len(cases), model_folder, report)}
     return tuple(_result(task, outcomes[task.case_id]) for task in tasks)
 
 
@@ -97,20 +108,37 @@ def _case(task: PredictionTask, folds: Sequence[int | str] | None, held_out: Map
     }
 
 
-def _run(specification: dict[str, Any], model: Path, report: Reporter) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="liversegssl-") as place:
-        path, log = Path(place) / "predict.json", Path(place) / "predict.log"
-        write_json(path, specification)
-        # The model is found by its folder; nnU-Net's own folders are not used in prediction.
-        variables = environment(Folders(Path(place)), int(specification["threads"]))
-        child = Child("LiverSegSSLLib.predict.child", path, log, variables, report.send)
-        try:
-            code = child.wait()
-        finally:
-            child.stop()
-    if code != 0 or child.result is None:
-        raise _failure(child, model)
-    cases: list[dict[str, Any]] = child.result["cases"]
+def _run(
+    specifications: Sequence[Mapping[str, Any]], total: int, model: Path, report: Reporter
+) -> list[dict[str, Any]]:
+    """One child a specification, side by side; what they say of every case."""
+    lock, finished = Lock(), 0
+
+    def tell(event: Event) -> None:
+        nonlocal finished
+        if event.kind == "progress":
+            with lock:
+                finished += 1
+                event = replace(event, data={"done": finished, "total": total})
+                report.send(event)
+        else:
+            report.send(event)
+
+    with tempfile.TemporaryDirectory(prefix="liversegssl-") as place, ExitStack() as started:
+        children = []
+        for number, specification in enumerate(specifications):
+            path, log = Path(place) / f"predict {number}.json", Path(place) / f"predict {number}.log"
+            write_json(path, specification)
+            # The model is found by its folder; nnU-Net's own folders are not used in prediction.
+            variables = environment(Folders(Path(place)), int(specification["threads"]))
+            children.append(Child("LiverSegSSLLib.predict.child", path, log, variables, tell))
+            started.callback(children[-1].stop)
+        codes = [child.wait() for child in children]
+    cases: list[dict[str, Any]] = []
+    for child, code in zip(children, codes, strict=True):
+        if code != 0 or child.result is None:
+            raise _failure(child, model)
+        cases += child.result["cases"]
     return cases
 
 
@@ -134,6 +162,15 @@ def _result(task: PredictionTask, outcome: dict[str, Any]) -> PredictionResult:
         bool(outcome["empty"]),
         str(outcome["failure"]),
     )
+
+
+def _resolved(device: str) -> str:
+    """What ``auto`` means here."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _cores() -> int:

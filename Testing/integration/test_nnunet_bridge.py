@@ -271,3 +271,28 @@ def _all_end(pids: list[int], within_s: float = 10) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_cases_side_by_side_are_predicted_as_one_after_the_other(first: Round, tmp_path: Path) -> None:
+    many = [
+        PredictionTask(f"{copy}{task.case_id}", task.image, tmp_path / f"{copy}{task.case_id}.nii.gz")
+        for copy in "ab"
+        for task in first.tasks
+    ]
+    held_out = {f"{copy}{case_id}": fold for copy in "ab" for case_id, fold in first.result.held_out.items()}
+    done: list[tuple[int, int]] = []
+    results = predict(
+        first.result.model_folder,
+        many,
+        held_out=held_out,
+        settings=PredictionSettings(largest=False),
+        device="cpu",
+        threads=3,
+        report=Reporter(lambda e: done.append((e.data["done"], e.data["total"])) if e.kind == "progress" else None),
+    )
+    assert [result.case_id for result in results] == [task.case_id for task in many]
+    assert done == [(number, len(many)) for number in range(1, len(many) + 1)]
+    for task, alone in zip(many, [*first.predicted, *first.predicted], strict=True):
+        assert task.mask is not None and alone.mask is not None
+        assert np.array_equal(read_mask(task.mask).array, read_mask(alone.mask).array)
+        assert next(r for r in results if r.case_id == task.case_id).folds == alone.folds
