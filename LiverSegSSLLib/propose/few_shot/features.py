@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -101,6 +102,7 @@ class FeatureStore:
     disk_mb: float = 8192.0
     _kept: OrderedDict[str, Entry] = field(default_factory=OrderedDict, repr=False)
     _bytes: int = field(default=0, repr=False)
+    _written: float = field(default=math.inf, repr=False)
 
     def get(self, key: str) -> Entry | None:
         """What is kept under a key. A damaged file is removed and counts as absent."""
@@ -112,6 +114,8 @@ class FeatureStore:
         try:
             entry = load_checkpoint(path)
         except BadInputError:
+            entry = {}
+        if not entry or not all(isinstance(tensor, torch.Tensor) for tensor in entry.values()):
             path.unlink(missing_ok=True)
             return None
         os.utime(path)  # The time of a file says when it was last of use.
@@ -127,7 +131,10 @@ class FeatureStore:
         content = io.BytesIO()
         torch.save(entry, content)
         write_bytes(self._path(key), content.getvalue())
-        self._trim_folder()
+        self._written += len(content.getbuffer())
+        # Looking at every file for every slice would take longer than writing it.
+        if self._written > self._slack:
+            self._trim_folder()
 
     def __len__(self) -> int:
         """How many keys are in memory."""
@@ -145,7 +152,13 @@ class FeatureStore:
         assert self.folder is not None
         return self.folder / key[:2] / f"{key}{SUFFIX}"
 
+    @property
+    def _slack(self) -> float:
+        """Bytes that may be written before the folder is looked at again."""
+        return self.disk_mb * 2**20 / 16
+
     def _trim_folder(self) -> None:
+        """Remove the files used longest ago, so that there is room for as much as may be written until next time."""
         assert self.folder is not None
         files = []
         for path in self.folder.glob(f"*/*{SUFFIX}"):
@@ -154,9 +167,9 @@ class FeatureStore:
             except FileNotFoundError:  # another process removed it
                 continue
             files.append((status.st_mtime, status.st_size, path))
-        total = sum(size for _, size, _ in files)
+        total, self._written = sum(size for _, size, _ in files), 0.0
         for _, size, path in sorted(files):
-            if total <= self.disk_mb * 2**20:
+            if total <= self.disk_mb * 2**20 - self._slack:
                 return
             path.unlink(missing_ok=True)
             total -= size

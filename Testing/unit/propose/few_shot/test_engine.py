@@ -34,11 +34,11 @@ def problems(draw):
     return slices, supports, draw(st.integers(1, 2)), draw(st.integers(0, 3)), draw(st.booleans())
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=3, deadline=None, derandomize=True)
 @given(problems())
 @example((1, [(1, {0}, [0, 1])], 1, 0, True))
-@example((6, [(20, {4, 6, 7, 15}, [0, 3, 6])], 2, 1, True))
-@example((20, [(3, {1}, [10])], 1, 2, False))
+@example((4, [(19, {4, 6, 7, 15}, [0, 3])], 2, 1, True))
+@example((17, [(3, {1}, [9])], 1, 2, False))
 def test_nothing_of_the_result_changes(problem):
     """Short and long supports (fewer and more frames than the pointer limit), holes between labelled slices, slices
     before and after them, insertion at both ends, several objects of which one appears later."""
@@ -58,7 +58,7 @@ def test_nothing_of_the_result_changes(problem):
     "settings_of_sam",
     [
         {"max_cond_frames_in_attn": 2},
-        {"max_cond_frames_in_attn": 3, "only_obj_ptrs_in_the_past_for_eval": False},
+        {"max_cond_frames_in_attn": 2, "only_obj_ptrs_in_the_past_for_eval": False},
         {"add_tpos_enc_to_obj_ptrs": False},
         {"use_signed_tpos_enc_to_obj_ptrs": False, "max_obj_ptrs_in_encoder": 5},
         {"multimask_output_for_tracking": False},
@@ -71,7 +71,7 @@ def test_the_settings_of_the_package_are_kept_to(settings_of_sam):
     for name, value in settings_of_sam.items():
         assert hasattr(network, name)
         setattr(network, name, value)
-    case, support, masks = noise(5, 1), noise(9, 2), masks_of({1, 2, 4, 7}, 1, 3)
+    case, support, masks = noise(4, 1), noise(7, 2), masks_of({1, 2, 4}, 1, 3)
     same(
         fast(Engine(network), case, [(support, masks)], [[2]])[0],
         propagate_reference(network, case, support, masks, [2]),

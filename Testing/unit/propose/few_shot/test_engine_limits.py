@@ -5,7 +5,7 @@ import torch
 
 from LiverSegSSLLib.errors import BadInputError, Cancelled, LabelError, LiverSegError
 from LiverSegSSLLib.propose.few_shot.engine import Engine
-from LiverSegSSLLib.propose.few_shot.features import Stack
+from LiverSegSSLLib.propose.few_shot.features import FeatureStore, Stack
 
 from .small import SIDE, blob, fast, lively_network, masks_of, noise, shared_network
 
@@ -107,3 +107,36 @@ def test_settings_that_no_network_has_are_refused():
     network.memory_temporal_stride_for_eval = 2
     with pytest.raises(BadInputError, match="memory_temporal_stride_for_eval"):
         Engine(network)
+
+
+@pytest.mark.parametrize(("length", "labelled"), [(4, {1}), (20, {5, 6, 9})], ids=["short", "long"])
+def test_a_support_comes_back_from_the_store(tmp_path, length, labelled):
+    """In another process: nothing is encoded again, and it propagates as before."""
+    network, case = lively_network(0), noise(4, 1)
+    images, masks = Stack(noise(length, 2)), masks_of(labelled, 2, 3)
+    first = Engine(network, store=FeatureStore(folder=tmp_path))
+    support, features = first.support_of(images, masks), first.encode(Stack(case))
+    expected = first.propagate(features, [support], [[1, 3]])[0]
+    second = Engine(network, store=FeatureStore(folder=tmp_path))
+
+    def refuse(*_):
+        raise AssertionError("encoded again")
+
+    handles = [part.register_forward_pre_hook(refuse) for part in (network.image_encoder, network.mask_downsample)]
+    kept = second.support_of(images, masks)
+    for handle in handles:
+        handle.remove()
+    assert torch.equal(second.propagate(features, [kept], [[1, 3]])[0], expected)
+    other = second.support_of(images, masks_of(labelled, 2, 4))
+    assert not torch.equal(other.objects[0].memory, kept.objects[0].memory)
+
+
+def test_less_memory_means_fewer_chains_and_never_none():
+    network = shared_network()
+    support = Engine(network).support(Engine(network).encode(Stack(noise(3, 1))), {1: blob(1)})
+    sizes = [
+        [Engine(network, memory_mb=megabytes, factored=factored)._batch([support], 5) for megabytes in (0.01, 10, 1000)]
+        for factored in (False, True)
+    ]
+    for smallest, middle, largest in sizes:
+        assert smallest == 1 < middle < largest

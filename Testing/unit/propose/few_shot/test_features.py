@@ -66,11 +66,14 @@ def test_the_folder_keeps_to_its_bound_by_the_time_of_use(tmp_path):
     assert {path.stem for path in tmp_path.rglob("*.features")} == {"b", "d"}
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04"], ids=["empty", "rubbish", "half"])
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04", None], ids=["empty", "rubbish", "half", "other"])
 def test_a_damaged_file_is_as_good_as_none(tmp_path, content):
     FeatureStore(folder=tmp_path).put("a", entry(1))
     (path,) = tmp_path.rglob("*.features")
-    path.write_bytes(content)
+    if content is None:
+        torch.save({"0": "no tensor"}, path)
+    else:
+        path.write_bytes(content)
     store = FeatureStore(folder=tmp_path)
     assert store.get("a") is None and not path.exists()
     store.put("a", entry(2))
