@@ -9,6 +9,7 @@ it becomes frames: along the body axis its features are those that few-shot prop
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,23 @@ from LiverSegSSLLib.volume import Volume, axes_of, orient
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.propose.few_shot.engine import Engine
+    from LiverSegSSLLib.propose.few_shot.few_shot import FewShot
+
+
+def slice_tracker(settings: FewShot) -> tuple[SliceTracker | None, str]:
+    """The tracker that few-shot propagation with these settings would use, ready.
+
+    :returns: the tracker and nothing; or ``None`` and why there is none, with the command that mends it. Then
+        :func:`LiverSegSSLLib.propose.slices.propagate` does without.
+    :raises BadInputError: the weights are here, and damaged or of another network.
+    """
+    from LiverSegSSLLib.propose.few_shot.trackers import FastTracker
+
+    if reason := settings.unavailable():
+        return None, reason
+    tracker = replace(settings, engine="fast").tracker()
+    assert isinstance(tracker, FastTracker)
+    return SliceTracker(tracker.engine), ""
 
 
 class SliceTracker:

@@ -54,7 +54,7 @@ class FastTracker:
 
     def __init__(self, engine: Engine) -> None:
         self.identity = engine.identity
-        self._engine = engine
+        self.engine = engine
         self._supports: OrderedDict[str, SupportMemory] = OrderedDict()
 
     def probabilities(
@@ -62,16 +62,16 @@ class FastTracker:
     ) -> Iterator[NDArray[np.float32]]:
         """See :class:`Tracker`. All labelled volumes run side by side."""
         memories = [self._memory(one) for one in labelled]
-        results = self._engine.propagate(self._engine.encode(case), memories, places)
+        results = self.engine.propagate(self.engine.encode(case), memories, places)
         for logits in results:
-            yield _mean_probability(logits[:, :, 0].to(self._engine.device), case)
+            yield _mean_probability(logits[:, :, 0].to(self.engine.device), case)
 
     def _memory(self, labelled: Labelled) -> SupportMemory:
         if labelled.key in self._supports:
             self._supports.move_to_end(labelled.key)
             return self._supports[labelled.key]
-        prompts = _prompts(labelled, self._engine.image_size)
-        memory = self._engine.support(self._engine.encode(labelled.frames), prompts)
+        prompts = _prompts(labelled, self.engine.image_size)
+        memory = self.engine.support(self.engine.encode(labelled.frames), prompts)
         if labelled.key:
             self._supports[labelled.key] = memory
             while len(self._supports) > KEPT_SUPPORTS:

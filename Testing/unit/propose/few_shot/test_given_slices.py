@@ -6,8 +6,10 @@ import torch
 
 from LiverSegSSLLib.propose.few_shot.engine import Engine
 from LiverSegSSLLib.propose.few_shot.features import FeatureStore
+from LiverSegSSLLib.propose.few_shot.few_shot import FewShot
 from LiverSegSSLLib.propose.few_shot.frames import frames_of, probability_of
-from LiverSegSSLLib.propose.few_shot.given_slices import SliceTracker
+from LiverSegSSLLib.propose.few_shot.given_slices import SliceTracker, slice_tracker
+from LiverSegSSLLib.propose.few_shot.network import save_network
 from LiverSegSSLLib.propose.slices import propagate
 from LiverSegSSLLib.volume import Geometry, Volume, axes_of, orient
 from Testing.unit.propose.few_shot.small import shared_network
@@ -79,3 +81,16 @@ def test_a_second_correction_encodes_nothing(monkeypatch):
     again = tracker.track(volume, {3: liver[3].astype(np.uint8)}, 0)[1]
     assert np.allclose(first, again, atol=1e-5)
     assert not np.allclose(first, tracker.track(volume, {1: liver[1].astype(np.uint8)}, 0)[1], atol=1e-3)
+
+
+def test_the_tracker_opens_with_weights_and_says_what_is_missing_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVERSEGSSL_MODELS", str(tmp_path / "nothing"))
+    nobody, reason = slice_tracker(FewShot())
+    assert nobody is None and "liversegssl models fetch medsam2" in reason
+    save_network(shared_network(), tmp_path / "network.pt")
+    tracker, reason = slice_tracker(FewShot(weights=str(tmp_path / "network.pt"), device="cpu", engine="reference"))
+    volume, liver = picture()
+    given = {3: liver[3].astype(np.uint8)}
+    assert reason == "" and np.allclose(
+        tracker.track(volume, given, 0)[1], SliceTracker(Engine(shared_network())).track(volume, given, 0)[1], atol=1e-4
+    )
