@@ -76,11 +76,18 @@ def score(data: Path, **options: Any) -> int:
 @click.command(help="Train on the expert, reviewed and chosen labels of a round.")
 @cohort_options
 @recipe_options
-@click.option("--preset", help="Network and training preset: default, resenc-m, resenc-l, resenc-xl, small, cpu.")
+@click.option(
+    "--preset",
+    help="Network and training preset: default, resenc-m, -l, -xl, stunet-s, -b, -l, -h, small, cpu.",
+)
 @click.option("--folds", type=click.IntRange(1, 20), help="Number of folds.")
+@click.option("--init", metavar="WEIGHTS", help="Begin with models:NAME, a model folder or a checkpoint file.")
 @ROUND
 @job_options
-def train(data: Path, **options: Any) -> int:
+def train(data: Path, init: str | None, **options: Any) -> int:
+    if init is not None:
+        # The job runs elsewhere; a name of the catalogue stays as it is.
+        options["init"] = init if init.startswith("models:") else str(Path(init).absolute())
     return _go("train", data, options)
 
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from LiverSegSSLLib.checkpoint import load_checkpoint
+from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification, trainer_class
-from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.events import Event, Reporter
+from LiverSegSSLLib.learn.card import BEGINNING
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
 
 FINAL = "checkpoint_final.pth"
@@ -34,7 +34,8 @@ def main() -> int:
 def train_fold(specification: dict[str, Any], report: Reporter) -> dict[str, Any]:
     """Train, or continue from the last checkpoint; events: one metric and one progress an epoch.
 
-    :raises TrainingError: the loss is not a number, or the weights to begin with do not fit.
+    :raises TrainingError: the loss is not a number.
+    :raises WeightsError: the weights to begin with do not fit.
     """
     import torch
 
@@ -68,21 +69,18 @@ def train_fold(specification: dict[str, Any], report: Reporter) -> dict[str, Any
     return {"curve": trainer.curve()}
 
 
-def _begin(trainer: Any, init: str | None, report: Reporter, stage: str) -> None:
-    latest = Path(trainer.output_folder) / _LATEST
-    if latest.is_file():
-        trainer.load_checkpoint(str(latest))
+def _begin(trainer: Any, init: dict[str, Any] | None, report: Reporter, stage: str) -> None:
+    folder = Path(trainer.output_folder)
+    if (folder / _LATEST).is_file():
+        trainer.load_checkpoint(str(folder / _LATEST))
         report.info(f"continues after epoch {trainer.current_epoch}", stage)
         return
     trainer.initialize()
     if init is None:
         return
-    weights = load_checkpoint(init)["network_weights"]
-    own = trainer.network.state_dict()
-    if weights.keys() != own.keys() or any(weights[name].shape != own[name].shape for name in own):
-        raise TrainingError("is another network than the one to train", init, "train without init, or same preset")
-    trainer.network.load_state_dict(weights)
-    report.info("begins with the weights of an earlier model", stage)
+    note = trainer.begin_with(Path(init["checkpoint"]), init["keep_heads"])
+    write_json(folder / BEGINNING, {"from": init["label"], "sha256": init["sha256"], "note": note})
+    report.info(f"begins with the weights of {init['label']} ({note})", stage)
 
 
 if __name__ == "__main__":

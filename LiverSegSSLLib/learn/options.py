@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.resources import resource, table
@@ -83,10 +83,27 @@ class TrainingOptions(_Strict):
     augmentation: Augmentation = Augmentation()
 
 
+class Network(_Strict):
+    """A network that takes the place of the planned one; the geometry stays (see ``learn/networks``)."""
+
+    kind: Literal["stunet"]
+    features_per_stage: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
+    """Channels of the encoder's stages, full resolution first."""
+    blocks_per_stage: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
+    """Residual blocks of each stage, in the encoder and in the decoder."""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Network:
+        if len(self.features_per_stage) != len(self.blocks_per_stage):
+            raise ValueError("features_per_stage and blocks_per_stage need one number for each stage")
+        return self
+
+
 class Preset(_Strict):
     """A plan and a training: a file under ``Resources/Plans``.
 
-    ``planner``: an nnU-Net planner class that decides on geometry and network from the data; or ``None``, and
+    ``planner``: an nnU-Net planner class that decides on geometry and network from the data, of which
+    ``configuration`` may replace some (see :func:`~LiverSegSSLLib.learn.planned.with_geometry`); or ``None``, and
     ``configuration`` is the geometry and the network itself.
     """
 
@@ -95,7 +112,12 @@ class Preset(_Strict):
     planner: str | None = None
     gpu_memory_gb: float | None = None
     configuration: dict[str, Any] = {}
+    plan_from: str | None = None
+    """A ``plans.json``, or a model folder that holds one: its geometry is used, nothing is planned."""
+    network: Network | None = None
     training: TrainingOptions = TrainingOptions()
+    with_init: dict[str, Any] = {}
+    """Training options that are others when the training begins with weights that exist."""
     inference: dict[str, Any] = {}
     """What suits the model in prediction: ``step_size``, ``mirroring``."""
 
@@ -105,11 +127,15 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in resource("Plans").glob("*.yaml"))
 
 
-def load_preset(name: str, overrides: Mapping[str, Any] | None = None, seed: int = 0) -> Preset:
+def load_preset(
+    name: str, overrides: Mapping[str, Any] | None = None, seed: int = 0, begins_with_weights: bool = False
+) -> Preset:
     """A shipped preset.
 
     :param overrides: options to change, of :class:`TrainingOptions` or one level down: ``{"epochs": 20,
-        "augmentation": {"p_remap": 0.5}}``; ``configuration`` replaces keys of the configuration.
+        "augmentation": {"p_remap": 0.5}}``; ``configuration`` and ``network`` replace keys of those, ``plan_from``
+        takes the geometry from another model.
+    :param begins_with_weights: for a training that does not begin from scratch (the preset's ``with_init``).
     :raises RecipeError: no such preset, or an option that is unknown or out of range.
     """
     if name not in preset_names():
@@ -117,11 +143,22 @@ def load_preset(name: str, overrides: Mapping[str, Any] | None = None, seed: int
     data = {"name": name, **table("Plans", f"{name}.yaml")}
     changes = dict(overrides or {})
     configuration = {**data.get("configuration", {}), **changes.pop("configuration", {})}
-    training = {**data.get("training", {}), "seed": seed, **changes}
+    network = {**(data.get("network") or {}), **changes.pop("network", {})} or None
+    plan_from = changes.pop("plan_from", None)
+    begun = data.get("with_init", {}) if begins_with_weights else {}
+    training = {**data.get("training", {}), **begun, "seed": seed, **changes}
     if isinstance(changes.get("augmentation"), Mapping):
         training["augmentation"] = {**data.get("training", {}).get("augmentation", {}), **changes["augmentation"]}
     try:
-        return Preset.model_validate({**data, "configuration": configuration, "training": training})
+        return Preset.model_validate(
+            {
+                **data,
+                "configuration": configuration,
+                "plan_from": plan_from,
+                "network": network,
+                "training": training,
+            }
+        )
     except ValidationError as error:
         raise _explained(error, name) from None
 
@@ -130,6 +167,8 @@ def _explained(error: ValidationError, where: str) -> RecipeError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        known: Iterable[str] = Augmentation.model_fields if "augmentation" in path else TrainingOptions.model_fields
+        models: dict[str, type[BaseModel]] = {"augmentation": Augmentation, "network": Network}
+        known: Iterable[str] = next((models[key] for key in path[:-1] if key in models), TrainingOptions).model_fields
         return RecipeError(f"has no training option {path[-1]!r}", where, advice(path[-1], known))
-    return RecipeError(f"{'.'.join(path)}: {first['msg'].lower()}", where, "correct the option")
+    message = first["msg"].removeprefix("Value error, ").lower()
+    return RecipeError(f"{'.'.join(path)}: {message}", where, "correct the option")

@@ -12,10 +12,11 @@ from typing import Any
 
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification
-from LiverSegSSLLib.errors import TrainingError
+from LiverSegSSLLib.errors import RecipeError, TrainingError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase
 from LiverSegSSLLib.learn.options import Preset
+from LiverSegSSLLib.learn.planned import moved_plans, with_geometry, with_network
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS, plans_from_preset, with_options
 from LiverSegSSLLib.learn.preprocess import (
     dataset_fingerprint,
@@ -50,6 +51,8 @@ def prepare(specification: dict[str, Any], report: Reporter) -> dict[str, Any]:
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers > 1 else None
     with pool or nullcontext():
         plans = _plans(cases, preset, folder, dataset_json, pool, report)
+        for checkpoint in specification.get("init", ()):
+            _require_fit(Path(checkpoint), plans, dataset_json)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "dataset.json", dataset_json)
         (folder / f"{PLANS}.json").write_text(json.dumps(plans, indent=2), encoding="utf-8")
@@ -89,7 +92,7 @@ def _plans(
             case.case_id: [image_key(case.image), file_key(case.label), case.liver_value, *doubt_key(case)]
             for case in cases
         },
-        "planner": [preset.planner, preset.gpu_memory_gb, preset.configuration],
+        "planner": [preset.planner, preset.gpu_memory_gb, preset.configuration, *_other_than_planned(preset)],
     }
     store = folder / "planned.json"
     if store.is_file():
@@ -102,12 +105,51 @@ def _plans(
         report.progress("plan", number, len(cases))
     fingerprint = dataset_fingerprint(found)
     write_json(folder / "dataset_fingerprint.json", fingerprint)
-    if preset.planner is None:
-        plans = plans_from_preset(preset, folder.name, fingerprint, len(cases))
-    else:
-        plans = _nnunet_plans(preset, folder.name)
+    plans = _new_plans(preset, folder.name, fingerprint, len(cases))
     write_json(store, {"key": key, "plans": plans})
     return with_options(plans, preset)
+
+
+def _other_than_planned(preset: Preset) -> list[Any]:
+    """What else the plans depend on; nothing for most presets."""
+    if preset.network is None and preset.plan_from is None:
+        return []
+    network = None if preset.network is None else preset.network.model_dump(mode="json")
+    return [network, None if preset.plan_from is None else moved_plans(Path(preset.plan_from), "")]
+
+
+def _new_plans(preset: Preset, dataset: str, fingerprint: dict[str, Any], cases: int) -> dict[str, Any]:
+    if preset.planner is None:
+        if preset.plan_from is not None:
+            raise RecipeError("has a geometry of its own and takes none over", preset.name, "leave out plan_from")
+        plans = plans_from_preset(preset, dataset, fingerprint, cases)
+        return plans if preset.network is None else with_network(plans, preset.network)
+    if preset.plan_from is None:
+        plans = _nnunet_plans(preset, dataset)
+    elif "spacing" in preset.configuration:
+        raise RecipeError("comes with plan_from", "configuration.spacing", "leave out one of the two")
+    else:
+        plans = moved_plans(Path(preset.plan_from), dataset)
+    if preset.network is not None:
+        plans = with_network(plans, preset.network)
+    return with_geometry(plans, preset.configuration)
+
+
+def _require_fit(checkpoint: Path, plans: dict[str, Any], dataset_json: dict[str, Any]) -> None:
+    """Raise now, not after an hour of preprocessing, if the weights to begin with are those of another network."""
+    import torch
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    from LiverSegSSLLib.learn.networks.pretrained import fit, read_weights
+
+    manager = PlansManager(plans)
+    heads = manager.get_label_manager(dataset_json).num_segmentation_heads
+    with torch.device("meta"):  # names and shapes alone
+        network = nnUNetTrainer.build_network_architecture(
+            manager, manager.get_configuration(CONFIGURATION), len(dataset_json["channel_names"]), heads
+        )
+    fit(network.state_dict(), read_weights(checkpoint, "meta"), False, checkpoint.name)
 
 
 def _nnunet_plans(preset: Preset, dataset: str) -> dict[str, Any]:
@@ -119,8 +161,12 @@ def _nnunet_plans(preset: Preset, dataset: str) -> dict[str, Any]:
     planner_class = recursive_find_python_class(place, preset.planner, "nnunetv2.experiment_planning")
     if planner_class is None:
         raise TrainingError("is not a planner of this nnU-Net", preset.planner, "correct the preset")
-    memory = {} if preset.gpu_memory_gb is None else {"gpu_memory_target_in_gb": preset.gpu_memory_gb}
-    planner = planner_class(dataset, plans_name=PLANS, **memory)
+    wishes: dict[str, Any] = {}
+    if preset.gpu_memory_gb is not None:
+        wishes["gpu_memory_target_in_gb"] = preset.gpu_memory_gb
+    if "spacing" in preset.configuration:
+        wishes["overwrite_target_spacing"] = [float(value) for value in preset.configuration["spacing"]]
+    planner = planner_class(dataset, plans_name=PLANS, **wishes)
     plans: dict[str, Any] = planner.plan_experiment()
     recursive_fix_for_json_export(plans)
     if CONFIGURATION not in plans["configurations"]:

@@ -18,13 +18,16 @@ from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import Child, Folders, environment
 from LiverSegSSLLib.errors import LiverSegError, TrainingError
 from LiverSegSSLLib.events import SILENT, Event, Reporter
+from LiverSegSSLLib.learn.card import images_seen, write_card
 from LiverSegSSLLib.learn.cases import TrainingCase, check_cases
 from LiverSegSSLLib.learn.dataset import dataset_name, export_dataset
 from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.options import Preset, load_preset
+from LiverSegSSLLib.learn.planned import moved_plans
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
 from LiverSegSSLLib.learn.preprocess import doubt_key, file_key, image_key
 from LiverSegSSLLib.learn.splits import Fold, FoldName, held_out_fold, make_folds
+from LiverSegSSLLib.learn.warm_start import Origin, Start, find_origin
 
 TRAINER = "LiverSegTrainer"
 """The class that nnU-Net looks up by name."""
@@ -45,8 +48,10 @@ class TrainSpec:
     :param device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     :param threads: processor cores to use in all; 0: those of this machine.
     :param parallel_folds: folds trained at once; 0: one on a GPU, as many as there are cores without.
-    :param init: a model folder of an earlier training of the same preset to begin with. Fold i begins with fold i,
-        unless that was trained on a pseudo label which fold i holds out now: then from scratch, with a warning.
+    :param init: what to begin with: a model folder of an earlier training (of this or another dataset), the path of a
+        checkpoint, or ``models:NAME`` (see :func:`LiverSegSSLLib.learn.warm_start.find_origin`). Fold i begins with
+        fold i of a model folder, or another that was not trained on a case which fold i holds out now; if there is
+        none, from scratch, with a warning.
     """
 
     name: str
@@ -59,7 +64,7 @@ class TrainSpec:
     device: str = "auto"
     threads: int = 0
     parallel_folds: int = 0
-    init: Path | None = None
+    init: Path | str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,20 @@ def train(spec: TrainSpec, report: Reporter = SILENT) -> RunResult:
         folder.
     """
     start = time.monotonic()
-    preset = load_preset(spec.preset, spec.options, spec.seed)
+    preset = load_preset(spec.preset, spec.options, spec.seed, begins_with_weights=spec.init is not None)
+    origin = None if spec.init is None else find_origin(spec.init)
     cases = check_cases(spec.cases, report)
     splits = make_folds(cases, spec.folds, spec.seed) if spec.folds > 1 else ()
     names: tuple[FoldName, ...] = tuple(range(len(splits))) if len(splits) > 1 else ("all",)
     held_out = held_out_fold(splits) if len(splits) > 1 else {}
     folders = Folders(spec.folder.absolute())
-    run = _Run(spec, preset, cases, splits, folders, dataset_name(folders, spec.name), report)
+    run = _Run(spec, preset, cases, splits, folders, dataset_name(folders, spec.name), origin, report)
     _begin_or_continue(run)
     todo = [name for name in names if not (run.fold(name) / FINAL).is_file()]
     if todo:
         _train_folds(run, todo, _prepare(run))
     curves = {name: tuple(_curve(run.fold(name))) for name in names}
-    _write_model_card(run, names, held_out)
+    write_card(run.model, spec.name, preset, cases, held_out, {name: _seen(run, name) for name in names})
     seconds = time.monotonic() - start
     return RunResult(spec.name, run.model, names, MappingProxyType(held_out), MappingProxyType(curves), seconds)
 
@@ -115,6 +121,7 @@ class _Run:
     splits: Sequence[Fold]
     folders: Folders
     dataset: str
+    origin: Origin | None
     report: Reporter
 
     @property
@@ -168,6 +175,7 @@ def _prepare(run: _Run) -> str:
         "preset": run.preset.model_dump(mode="json"),
         "workers": run.cores,
         "device": run.spec.device,
+        "init": [] if run.origin is None else [str(path) for path in run.origin.checkpoints],
     }
     path, log = run.model / "prepare.json", run.model / "prepare.log"
     write_json(path, specification)
@@ -226,24 +234,38 @@ def _start_fold(run: _Run, name: FoldName, device: str, threads: int) -> Child:
     return Child("LiverSegSSLLib.learn.fold", folder / "fold.json", folder / "log.txt", variables, run.report.send)
 
 
-def _beginning(run: _Run, name: FoldName) -> str | None:
-    """The checkpoint to begin a fold with, unless it has seen a pseudo label that this fold holds out."""
-    init = run.spec.init
-    if init is None:
+def _beginning(run: _Run, name: FoldName) -> dict[str, Any] | None:
+    """What a fold's child begins with; ``None``: random weights."""
+    start = _start(run, name)
+    if run.origin is None:
         return None
-    checkpoint, card = init / f"fold_{name}" / FINAL, init / "liversegssl_model.json"
-    if not checkpoint.is_file() or not card.is_file():
-        run.report.warn(f"{init} has no model to begin with: begins from scratch", f"train fold {name}")
+    if start is None:
+        what = f"{run.origin.label} knows cases that are held out now: begins from scratch"
+        run.report.warn(what, f"train fold {name}")
         return None
-    earlier = json.loads(card.read_text(encoding="utf-8"))
-    unseen = {case for case, fold in earlier["held_out"].items() if fold == name}
+    return {
+        "checkpoint": str(start.checkpoint),
+        "keep_heads": start.keep_heads,
+        "label": run.origin.label,
+        "sha256": file_key(start.checkpoint),
+    }
+
+
+def _start(run: _Run, name: FoldName) -> Start | None:
+    """The weights that a fold may begin with: they know none of the cases it holds out."""
+    if run.origin is None:
+        return None
     held_out = run.splits[name].val if isinstance(name, int) else ()
-    if any(case in earlier["pseudo"] and case not in unseen for case in held_out):
-        run.report.warn(
-            "the earlier model knows cases that are held out now: begins from scratch", f"train fold {name}"
-        )
-        return None
-    return str(checkpoint)
+    return run.origin.start(
+        name, {case.case_id: image_key(case.image) for case in run.cases if case.case_id in held_out}
+    )
+
+
+def _seen(run: _Run, name: FoldName) -> frozenset[str]:
+    """The images whose labels a fold's weights know, from this training and from what it began with."""
+    start = _start(run, name)
+    own = images_seen(run.cases, run.splits, name)
+    return own if start is None else own | start.seen
 
 
 def _require_success(child: Child, what: str) -> None:
@@ -262,32 +284,20 @@ def _require_success(child: Child, what: str) -> None:
 
 
 def _identity(run: _Run) -> str:
-    init = run.spec.init
-    parts = [
-        run.preset.model_dump(mode="json"),
+    # What is newest counts only where it is used: trainings of the last version go on. (with_init has done its work.)
+    unused = {"with_init"} | {name for name in ("network", "plan_from") if getattr(run.preset, name) is None}
+    parts: list[Any] = [
+        run.preset.model_dump(mode="json", exclude=unused),
         [
             [case.case_id, image_key(case.image), file_key(case.label), case.liver_value, case.role, *doubt_key(case)]
             for case in run.cases
         ],
         [[fold.train, fold.val] for fold in run.splits],
-        None if init is None else [file_key(path) for path in sorted(init.glob(f"fold_*/{FINAL}"))],
+        None if run.origin is None else [file_key(path) for path in run.origin.checkpoints],
     ]
+    if run.preset.plan_from is not None:
+        parts.append(moved_plans(Path(run.preset.plan_from), run.dataset))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _write_model_card(run: _Run, names: Sequence[FoldName], held_out: Mapping[str, int]) -> None:
-    """What the model is, readable without this library."""
-    card = {
-        "name": run.spec.name,
-        "preset": run.preset.model_dump(mode="json"),
-        "seed": run.spec.seed,
-        "folds": list(names),
-        "held_out": dict(held_out),
-        "expert": [case.case_id for case in run.cases if case.role == "expert"],
-        "pseudo": [case.case_id for case in run.cases if case.role == "pseudo"],
-        "network_output": "background, liver",
-    }
-    write_json(run.model / "liversegssl_model.json", card)
 
 
 def _curve(fold: Path) -> list[dict[str, float]]:

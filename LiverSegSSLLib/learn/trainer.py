@@ -18,6 +18,7 @@ from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.learn.augment import training_transforms
+from LiverSegSSLLib.learn.networks.pretrained import begin_with
 from LiverSegSSLLib.learn.options import OPTIONS_KEY, TrainingOptions
 
 AVERAGE_KEY = "liversegssl_raw_weights"
@@ -69,6 +70,17 @@ class LiverSegTrainer(nnUNetTrainer):
         """Build the network; its first weights depend on the seed and the fold only."""
         self._seed(-1)
         super().initialize()
+
+    def begin_with(self, checkpoint: Path, keep_heads: bool) -> str:
+        """Begin with the weights of another training instead of random ones; after :meth:`initialize`.
+
+        Output layers that are not kept stay as they were drawn, which depends on the seed and the fold: folds, and the
+        networks of a trainer that has several and overrides this, differ by them.
+
+        :return: what was taken over, for people.
+        :raises WeightsError: they are those of another network.
+        """
+        return begin_with(self._module(), checkpoint, keep_heads).note
 
     def configure_optimizers(self) -> tuple[Any, Any]:
         """SGD as nnU-Net has it, or AdamW, which reaches a useful network in far fewer iterations."""

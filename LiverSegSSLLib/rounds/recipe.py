@@ -65,6 +65,8 @@ class Learn(_Strict):
     """Phases trained on; empty: all of the recipe's."""
     certain: float = Field(default=0.0, ge=0, lt=1)
     """Voxels of a pseudo label that its probability supports less than this teach nothing; 0: all teach."""
+    init: str | None = None
+    """Begin with these weights: ``models:NAME``, a model folder or a checkpoint (relative: to the workspace)."""
     warm_start: bool = False
     """Begin a later round from the model of the round before."""
 

@@ -10,6 +10,7 @@ from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.learn.cases import TrainingCase
 from LiverSegSSLLib.learn.train import TrainSpec, train
+from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
 from LiverSegSSLLib.rounds.session import Session, checksums
 
 MODEL = "liversegssl_model.json"
@@ -28,7 +29,8 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
     cases += [_case(session, label, "pseudo") for label in pseudo.values()]
     warm = session.state.output(f"round {round_number - 1}: train") if learn.warm_start else None
     inputs = {
-        "learn": learn.model_dump(mode="json"),
+        # A stage of the last version, which knew no init, is still done.
+        "learn": learn.model_dump(mode="json", exclude={"init"} if learn.init is None else None),
         "seed": session.recipe.seed,
         "expert": checksums(expert),
         "pseudo": checksums(pseudo),
@@ -47,7 +49,7 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
                 options=learn.options,
                 seed=session.recipe.seed,
                 device=session.device,
-                init=session.places.workspace / warm["model"] if warm else None,
+                init=session.places.workspace / warm["model"] if warm else initial_weights(session),
             ),
             session.report,
         )
@@ -61,6 +63,24 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
         }
 
     return session.state.stage(f"round {round_number}: train", inputs, work)
+
+
+def require_initial_weights(session: Session) -> None:
+    """Raise if the recipe begins with weights that are not there, before an hour is spent on proposals.
+
+    :raises BadInputError: they are not; it says how to get them.
+    """
+    init = initial_weights(session)
+    if init is not None and session.state.output("round 1: train") is None:
+        find_origin(init)
+
+
+def initial_weights(session: Session) -> str | None:
+    """What the recipe's first training begins with; a path that is not absolute starts at the workspace."""
+    init = session.recipe.learn.init
+    if init is None or init.startswith(CATALOGUE):
+        return init
+    return str(session.places.workspace / init)
 
 
 def last_model(session: Session) -> tuple[Path, dict[str, Any]]:

@@ -35,8 +35,10 @@ def inspect(parameters: Parameters, report: Reporter) -> Result:
 def run(parameters: Parameters, report: Reporter) -> Result:
     """The whole loop."""
     from LiverSegSSLLib.rounds.loop import run_loop
+    from LiverSegSSLLib.rounds.training import require_initial_weights
 
     with open_session(_options(parameters), report) as session:
+        require_initial_weights(session)
         ended = run_loop(session)
         return _outcome(session, [f"The run took {_duration(ended['seconds'])}."])
 
@@ -82,13 +84,14 @@ def score(parameters: Parameters, report: Reporter) -> Result:
 def train(parameters: Parameters, report: Reporter) -> Result:
     """One round's training; proposals are made first where they are missing."""
     from LiverSegSSLLib.rounds.loop import propose_and_select
-    from LiverSegSSLLib.rounds.training import train_round
+    from LiverSegSSLLib.rounds.training import require_initial_weights, train_round
 
     options = _options(parameters)
     recipe = load_recipe(options.recipe, options.changes)
-    changes: Parameters = {key: parameters[key] for key in ("preset", "folds") if key in parameters}
+    changes: Parameters = {key: parameters[key] for key in ("preset", "folds", "init") if key in parameters}
     recipe = recipe.model_copy(update={"learn": recipe.learn.model_copy(update=changes)})
     with open_session(options, report, recipe) as session:
+        require_initial_weights(session)
         number = _round(parameters, session)
         propose_and_select(session, number)
         model = train_round(session, number)
