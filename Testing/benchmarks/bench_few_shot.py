@@ -211,9 +211,9 @@ def main() -> None:
         f"{options.network} at {options.size} px, {str(bench.precision).removeprefix('torch.')}, {where}; "
         f"{problem.slices} slices, R = {problem.insertions}, M = {problem.supports}"
     )
-    if options.gpu:  # kernels are chosen and loaded at their first use
-        warm = Problem(4, 1, 1)
-        bench.engine(warm), bench.reference(warm)
+    # Kernels are chosen and loaded at their first use.
+    warm = Problem(2, 1, 1)
+    bench.engine(warm), bench.reference(warm)
     compare(bench, problem)
     if not options.no_scale:
         scale(bench, problem)

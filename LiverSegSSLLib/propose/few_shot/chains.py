@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from LiverSegSSLLib.errors import LiverSegError
 from LiverSegSSLLib.propose.few_shot.attention import MemoryAttention
 from LiverSegSSLLib.propose.few_shot.bank import Bank
 from LiverSegSSLLib.propose.few_shot.memory import Remembered, encode_memory, fill_holes
+from LiverSegSSLLib.propose.few_shot.out_of_memory import does_not_fit, free_memory, is_out_of_memory
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.propose.few_shot.features import SliceFeatures
@@ -104,7 +104,6 @@ class Runner:
     features: SliceFeatures
     position: torch.Tensor
     batch: int
-    halvings: int = field(default=0, init=False)
     _beginnings: dict[int, torch.Tensor] = field(default_factory=dict, init=False)
 
     def run(
@@ -151,16 +150,13 @@ class Runner:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error)
         # Outside the handler, so that the failed batch is not kept alive by its traceback.
-        _free(self.network.device)
+        free_memory(self.network.device)
         total = sum(map(len, pieces))
         if total == 1:
-            raise LiverSegError(
-                f"one slice does not fit into the memory of {self.network.device} ({reason[:80]})",
-                remedy="use a smaller network or image size, fewer labelled slices, or the CPU",
-            )
-        self.batch, self.halvings = max(1, total // 2), self.halvings + 1
+            raise does_not_fit(self.network.device, reason)
+        self.batch = max(1, total // 2)
         if len(pieces) == 1:
             first, second = (self._attempt([half])[0] for half in pieces[0].halves())
             return [_joined(first, second)]
@@ -200,21 +196,6 @@ class Runner:
             for index in list(self._beginnings)[:BEGINNINGS]:
                 del self._beginnings[index]
         return chosen
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine has no memory left: CUDA has a class for it, MPS and the CPU only words."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
-
-
-def _free(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
 
 
 def _joined(one: Found, other: Found) -> Found:

@@ -39,6 +39,7 @@ from LiverSegSSLLib.propose.few_shot.budget import FEATURES_SHARE, chains_in
 from LiverSegSSLLib.propose.few_shot.chains import Group, Runner
 from LiverSegSSLLib.propose.few_shot.features import FeatureStore, Pixels, SliceFeatures, checksum, encode
 from LiverSegSSLLib.propose.few_shot.memory import Prompted, SupportMemory, Tail, remember_prompts
+from LiverSegSSLLib.propose.few_shot.out_of_memory import halving
 from LiverSegSSLLib.propose.few_shot.prompts import Masks, prompts_of_objects
 from LiverSegSSLLib.propose.few_shot.schedule import insertion_groups, pass_groups
 
@@ -105,15 +106,13 @@ class Engine:
 
     def encode(self, images: Pixels) -> SliceFeatures:
         """Features of every slice of a volume, from the store where it has them."""
+
+        def work(batch: int) -> SliceFeatures:
+            size, identity = self.image_size, self.identity
+            return encode(images, self._run_encoder, self.store, size=size, batch=batch, identity=identity)
+
         with self._inference():
-            return encode(
-                images,
-                self._run_encoder,
-                self.store,
-                size=self.image_size,
-                batch=min(self._batch(), ENCODED_TOGETHER),
-                identity=self.identity,
-            )
+            return halving(work, min(self._batch(), ENCODED_TOGETHER), self.device)
 
     def support_of(self, images: Pixels, masks: Masks, *, empty: bool = False) -> SupportMemory:
         """What a labelled volume brings into any case, from the store where it has it: a hundredth of the features.
@@ -241,9 +240,11 @@ class Engine:
         return [Bank(self.network, prompted, self.place, {}) for prompted in objects]
 
     def _remember(self, features: SliceFeatures, prompts: Sequence[Mapping[int, torch.Tensor]]) -> tuple[Prompted, ...]:
-        batch = min(self._batch(), ENCODED_TOGETHER)
-        with self._inference():
+        def work(batch: int) -> tuple[Prompted, ...]:
             return tuple(remember_prompts(self.network, features, chosen, batch, self.device) for chosen in prompts)
+
+        with self._inference():
+            return halving(work, min(self._batch(), ENCODED_TOGETHER), self.device)
 
     def _run(
         self,

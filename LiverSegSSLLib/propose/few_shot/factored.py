@@ -20,7 +20,8 @@ attention is taken instead.
 The first layer's queries depend on the slice alone (see :mod:`.attention`), and so does what they take from the
 prompted frames: computed once per slice, for all insertions of a support and both directions.
 
-Measured on one core (AVX2), 1024 queries, 36 frames of 1024 tokens: 0.40 s against 0.85 s of torch's fused kernel.
+Measured on one busy core (AVX2), 1024 queries, 30 frames of 1024 tokens, processor time: 0.25 s, and 0.47 s by torch's
+fused kernel with the keys and values projected beforehand.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ LOST = 1e-30
 """Sums of shifted exponentials below this may have lost digits."""
 
 BLOCK = 2**20
-"""Numbers in a block (4 MB): of 2¹⁸ … 2²² the fastest on a core with 32 MB of shared cache."""
+"""Numbers in a block (4 MB). From 2¹⁶ on, and from 64 queries on, times lie within 15 % of each other."""
 
 QUERIES = 128
-"""Queries in a block, likewise."""
+"""Queries in a block."""
 
 TOGETHER = 4096
 """Queries whose g_x and g_y are held at once: 70 MB where a slice has 1024 tokens."""
@@ -215,15 +216,18 @@ class FactoredAttention:
         sums = gx.new_zeros(chains, channels, tokens)
         rows = max(1, min(self.height, BLOCK // (self.width * channels * tokens)))
         together = max(1, min(chains, BLOCK // (rows * self.width * channels * tokens)))
+        # One buffer: fresh ones of this size would be given back to the system, and zeroed by it, every time.
+        factors = gx.new_empty(together * rows * self.width * channels * tokens)
         for start in range(0, chains, together):
-            few = slice(start, start + together)
+            few = slice(start, min(start + together, chains))
             for top in range(0, self.height, rows):
-                some_rows = slice(top, top + rows)
-                g = one[few, None] + some[few, some_rows, None]
-                block = keys.keys[few, some_rows]
-                s = torch.bmm(block.flatten(0, 2), g.flatten(0, 2)).exp_().view(len(block), -1, tokens)
-                values = keys.values[few, some_rows].flatten(1, 3)
-                sums[few].baddbmm_(values.transpose(1, 2), s)
+                some_rows = slice(top, min(top + rows, self.height))
+                block, values = keys.keys[few, some_rows], keys.values[few, some_rows]
+                shape = (*block.shape[:3], channels, tokens)
+                g = factors[: math.prod(shape)].view(shape)
+                torch.add(one[few, None], some[few, some_rows, None], out=g)
+                s = torch.bmm(block.flatten(0, 2), g.flatten(0, 2)).exp_().view(block.shape[0], -1, tokens)
+                sums[few].baddbmm_(values.flatten(1, 3).transpose(1, 2), s)
         return Part(sums.transpose(0, 1).flatten(1), shift)
 
     def _pointers(self, queries: torch.Tensor, norms: torch.Tensor, reading: Reading) -> Part:

@@ -44,15 +44,15 @@ class Remembered:
 
     def part(self, first: int, last: int) -> Remembered:
         """Of the chains ``first`` … ``last`` - 1."""
-        if len(self.pointers) == 1:
+        if self.pointers.shape[0] == 1:
             return self
         return Remembered(self.memory[first:last], self.pointers[first:last])
 
     def of(self, chains: int) -> Remembered:
         """One for each of so many chains."""
-        if len(self.pointers) == chains:
+        if self.pointers.shape[0] == chains:
             return self
-        memory = self.memory.expand(chains, -1, -1, -1) if len(self.memory) else self.memory
+        memory = self.memory.expand(chains, -1, -1, -1) if self.memory.shape[0] else self.memory
         return Remembered(memory, self.pointers.expand(chains, -1))
 
     def without_memory(self) -> Remembered:

@@ -31,6 +31,23 @@ def test_out_of_memory_halves_the_batch_and_goes_on(kind):
     assert refused and max(refused) <= 6
 
 
+def test_encoding_also_goes_on_with_less_at_once():
+    network, images, masks = lively_network(0), noise(5, 1), masks_of({0, 1, 3, 4}, 1, 3)
+    expected = fast(Engine(network), images, [(images, masks)], [[2]])[0]
+    sizes = []
+
+    def refuse(_, inputs):
+        sizes.append(len(inputs[0]))
+        if sizes[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    network.image_encoder.register_forward_pre_hook(refuse)
+    network.mask_downsample.register_forward_pre_hook(refuse)
+    found = fast(Engine(network, batch=8), images, [(images, masks)], [[2]])[0]
+    assert (found - expected).abs().max() < 1e-2
+    assert sizes[:3] == [5, 4, 2] and 4 in sizes[3:]
+
+
 def test_a_slice_that_does_not_fit_at_all_is_said():
     network = lively_network(0)
     engine = Engine(network)
