@@ -71,7 +71,7 @@ class FastTracker:
             self._supports.move_to_end(labelled.key)
             return self._supports[labelled.key]
         prompts = _prompts(labelled, self.engine.image_size)
-        memory = self.engine.support(self.engine.encode(labelled.frames), prompts)
+        memory = self.engine.support_of(labelled.frames, prompts)
         if labelled.key:
             self._supports[labelled.key] = memory
             while len(self._supports) > KEPT_SUPPORTS:
