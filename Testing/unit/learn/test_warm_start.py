@@ -1,6 +1,7 @@
 """What a training begins with: found by name, folder or file, and never knowing what it is to be judged by."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.preprocess import image_key
 from LiverSegSSLLib.learn.splits import held_out_fold, make_folds
 from LiverSegSSLLib.learn.warm_start import Origin, Start, find_origin
+from LiverSegSSLLib.models.catalogue import find
 from LiverSegSSLLib.models.shelf import Shelf
 
 
@@ -98,6 +100,22 @@ def test_a_name_of_the_catalogue_is_looked_up_on_the_shelf(tmp_path):
         find_origin("models:stunet-small", shelf)
     with pytest.raises(WeightsError, match="did you mean stunet-small"):
         find_origin("models:stunet-smal", shelf)
+
+
+def test_weights_of_the_catalogue_are_found_where_the_shelf_keeps_them(tmp_path):
+    import torch
+
+    entry = replace(find("stunet-small"), name="tiny", file="tiny.model", sha256=None)
+    shelf = Shelf(tmp_path / "shelf", {"tiny": entry})
+    carried = tmp_path / "carried.model"
+    torch.save({"state_dict": {"conv_blocks_context.0.0.conv1.weight": torch.zeros(16, 1, 3, 3, 3)}}, carried)
+    shelf.import_file(carried)
+    origin = find_origin("models:tiny", shelf)
+    start = origin.start(4, {"a__GED4": "k"})
+    assert start.checkpoint == shelf.path("tiny") and not start.keep_heads and origin.label == "models:tiny"
+    shelf.path("tiny").write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="is damaged"):
+        find_origin("models:tiny", shelf)
 
 
 def test_what_is_nothing_to_begin_with_is_refused(tmp_path):
