@@ -12,18 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from LiverSegSSLLib.align.fields import torch_threads
 from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.propose.few_shot.consistency import Member, case_score
-from LiverSegSSLLib.propose.few_shot.frames import Frames, frames_of, native_volume
-from LiverSegSSLLib.propose.few_shot.labelled import Labelled, read_supports, returned
+from LiverSegSSLLib.propose.few_shot.frames import frames_of, native_volume
+from LiverSegSSLLib.propose.few_shot.labelled import read_supports, returned
 from LiverSegSSLLib.propose.few_shot.spaces import (
     SPACES,
-    Histogram,
     Space,
     case_in,
     histogram_of,
@@ -38,6 +34,10 @@ from LiverSegSSLLib.volume import Volume, read_volume
 
 ALIKE = (frozenset({Phase.GED1, Phase.GED2, Phase.GED3, Phase.GED4, Phase.T1}),)
 """Phases whose contrast the plain method crosses (published for GED4 → T1); any other phase is like itself only."""
+
+JUDGE: Space = "sobel"
+"""The image space of the way back where several compete: the only one that treats case and support alike, whatever
+their contrasts are."""
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -208,13 +208,19 @@ class FewShot:
             return Propagated(None, None, (), (), tuple(reasons), tracker.identity, frames.limits)
         places = [insertion_places(len(frames), self.insertions, seed_for(seed, target, one)) for one in used]
         histogram = mean_histogram([histogram_of(one.frames.grey) for one in labelled])
+        spaces = self._spaces_for(target, used)
+        # Alone a space judges itself; of several each would favour what its own contrast makes look alike.
+        judge = spaces[0] if len(spaces) == 1 else JUDGE
+        back, judges = case_in(judge, frames, histogram), [one.in_space(judge) for one in labelled]
         tally, members = Tally(frames.grey.shape), []
-        for space in self._spaces_for(target, used):
-            for member, weight, probability in self._in_space(
-                tracker, space, frames, histogram, used, labelled, places
-            ):
+        for space in spaces:
+            case, seen = case_in(space, frames, histogram), [one.in_space(space) for one in labelled]
+            found = tracker.probabilities(case, seen, places)
+            for support, one, probability in zip(used, judges, found, strict=True):
+                came = returned(tracker, one, back, probability) if self.consistency else None
+                member = Member(support.case.id, space, came)
                 members.append(member)
-                tally.add(probability, weight)
+                tally.add(probability, member.weight * (1.0 if support.expert else self.pseudo_trust))
         mean = native_volume(tally.mean(), frames)
         differ = native_volume(tally.disagreement(), frames)
         return Propagated(
@@ -226,26 +232,6 @@ class FewShot:
             tracker.identity,
             frames.limits,
         )
-
-    def _in_space(
-        self,
-        tracker: Tracker,
-        space: Space,
-        frames: Frames,
-        histogram: Histogram,
-        used: Sequence[Support],
-        labelled: Sequence[Labelled],
-        places: Sequence[Sequence[int]],
-    ) -> list[tuple[Member, float, NDArray[np.float32]]]:
-        """Every support's member in one image space: what it is, what it counts, what it found."""
-        case = case_in(space, frames, histogram)
-        seen = [one.in_space(space) for one in labelled]
-        result = []
-        for support, one, found in zip(used, seen, tracker.probabilities(case, seen, places), strict=True):
-            came_back = returned(tracker, one, case, found) if self.consistency else None
-            member = Member(support.case.id, space, came_back)
-            result.append((member, member.weight * (1.0 if support.expert else self.pseudo_trust), found))
-        return result
 
     def _spaces_for(self, target: Case, supports: Sequence[Support]) -> Sequence[Space]:
         if not isinstance(self.spaces, str):
