@@ -190,3 +190,12 @@ def test_every_parameter_learns():
 def test_a_plan_whose_stages_do_not_fit_is_refused_with_what_to_do(strides):
     with pytest.raises(TrainingError, match=r"6 stages .* pad with \[1, 1, 1\]"):
         tiny(strides=strides)
+
+
+def test_it_learns_in_mixed_precision():
+    net = tiny(blocks_per_stage=[2, 1, 1, 1, 1, 1])
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = net(wave((1, 1, 16, 32, 32), 0.3))
+        sum(output.float().square().mean() for output in outputs).backward()
+    assert all(output.dtype == torch.bfloat16 and output.isfinite().all() for output in outputs)
+    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
