@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.jobs.executors import usable_cores
@@ -15,11 +17,11 @@ from LiverSegSSLLib.predict.predict import PredictionTask, predict
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.rounds.proposing import add_proposal
 from LiverSegSSLLib.rounds.recipe import NETWORK
-from LiverSegSSLLib.rounds.session import Session, fingerprint
+from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
 from LiverSegSSLLib.rounds.state import digest_of
 from LiverSegSSLLib.rounds.training import last_model
 from LiverSegSSLLib.types import Proposal
-from LiverSegSSLLib.volume import read_volume
+from LiverSegSSLLib.volume import Volume, read_volume
 
 ENSEMBLE = "ensemble"
 """Source of the final predictions: the mean of all folds, whatever they were trained on."""
@@ -38,7 +40,7 @@ def propose_by_network(session: Session, round_number: int, stage: str, targets:
         raise TrainingError("has no trained model", f"round {round_number - 1}", remedy)
     model = session.places.workspace / trained["model"]
     held_out = {case_id: int(fold) for case_id, fold in trained["held_out"].items()}
-    return _predicted(session, model, targets, held_out, NETWORK, round_number, stage)
+    return _predicted(session, model, targets, held_out, NETWORK, round_number, stage, {})
 
 
 def predict_cohort(
@@ -53,17 +55,19 @@ def predict_cohort(
         model, _ = last_model(session)
     fixed = session.fixed()
     cases = [case for case in session.cases() if case.id not in fixed and (not targets or case.phase in targets)]
+    opinions = _second_opinions(session)
     inputs = {
         "model": _identity(model),
         "predict": session.recipe.predict.model_dump(mode="json"),
         "cases": [fingerprint(case) for case in cases],
+        "opinions": checksums(opinions),
     }
 
     def work() -> dict[str, Any]:
         from LiverSegSSLLib.rounds.judging import judge_and_record
 
         last = session.recipe.rounds + 1  # as if they were the next round's proposals
-        labels = _predicted(session, model, cases, {}, ENSEMBLE, last, "predict")
+        labels = _predicted(session, model, cases, {}, ENSEMBLE, last, "predict", opinions)
         judge_and_record(session, list(labels.values()), "predict: score")
         return {"labels": {case_id: label.id for case_id, label in sorted(labels.items())}}
 
@@ -93,6 +97,31 @@ def export_predictions(session: Session, folder: Path, care: bool = False) -> No
         part.replace(target)
 
 
+def _second_opinions(session: Session) -> dict[str, Label]:
+    """By case id: the last proposal that no network made and that did not fail; none, if the recipe wants none.
+
+    Registration knows nothing of contrast and a network little of rare anatomy: they err in different cases.
+    """
+    found: dict[str, Label] = {}
+    if session.recipe.predict.second_opinion:
+        for number in range(1, session.recipe.rounds + 1):
+            selection = session.state.output(f"round {number}: select") or {"labels": {}}
+            for case_id, label_id in selection["labels"].items():
+                label = session.store.label(label_id)
+                if label.source != NETWORK and not label.parameters.get("failure"):
+                    found[case_id] = label
+    return found
+
+
+def _with_opinion(session: Session, probability: Volume, opinion: Label | None) -> Volume:
+    other = session.store.read_probability(opinion) if opinion is not None else None
+    if other is None:
+        return probability
+    share = session.recipe.predict.second_opinion
+    mixed = (1 - share) * probability.array + share * other.array
+    return probability.with_array(mixed.astype(np.float32))
+
+
 def _predicted(
     session: Session,
     model: Path,
@@ -101,6 +130,7 @@ def _predicted(
     source: str,
     round_number: int,
     stage: str,
+    opinions: Mapping[str, Label],
 ) -> dict[str, Label]:
     """Predict cases into the ledger; those that a killed run had finished are not worked out again."""
     identity = _identity(model)
@@ -110,7 +140,12 @@ def _predicted(
         edges=session.recipe.predict.follow_edges,
         largest=session.recipe.predict.largest_component,
     )
-    keys = {case.id: digest_of([source, stage, identity, str(settings), fingerprint(case)]) for case in cases}
+    share = session.recipe.predict.second_opinion
+    heard = {case_id: [label.sha256, share] for case_id, label in opinions.items()}
+    keys = {
+        case.id: digest_of([source, stage, identity, str(settings), fingerprint(case), heard.get(case.id)])
+        for case in cases
+    }
     known = {case.id: session.store.find(keys[case.id]) for case in cases}
     labels = {case_id: label for case_id, label in known.items() if label is not None}
     waiting = [case for case in cases if case.id not in labels]
@@ -133,11 +168,18 @@ def _predicted(
     outcomes = {result.case_id: result for result in results}
     for case in waiting:
         outcome = outcomes.get(case.id)
+        opinion = opinions.get(case.id)
+        found = read_volume(files[case.id]) if files[case.id].is_file() else None
         proposal = Proposal(
             case,
             source,
-            read_volume(files[case.id]) if files[case.id].is_file() else None,
-            parameters={"model": identity, "folds": [held_out[case.id]] if case.id in held_out else "all"},
+            None if found is None else _with_opinion(session, found, opinion),
+            parents=() if opinion is None else (opinion.id,),
+            parameters={
+                "model": identity,
+                "folds": [held_out[case.id]] if case.id in held_out else "all",
+                "second_opinion": 0.0 if opinion is None else share,
+            },
             seed=session.recipe.seed,
             failure="" if outcome is None else outcome.failure,
             seconds=0.0 if outcome is None else outcome.seconds,

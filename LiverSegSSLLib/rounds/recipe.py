@@ -80,6 +80,8 @@ class Predict(_Strict):
     """Average over mirrored images; none: what suits the preset."""
     follow_edges: bool = True
     """Move the border of what a network found to the edges of the image."""
+    second_opinion: float = Field(default=0.0, ge=0, le=1)
+    """Share of a case's own proposal (by registration or few-shot, not by a network) in its final probability."""
     largest_component: bool = True
 
 
