@@ -22,6 +22,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/cli/inspect.py
   LiverSegSSLLib/cli/loop.py
   LiverSegSSLLib/cli/main.py
+  LiverSegSSLLib/cli/models.py
   LiverSegSSLLib/cli/options.py
   LiverSegSSLLib/cli/recipes.py
   LiverSegSSLLib/cli/review.py
@@ -60,6 +61,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/cohort/summary.py
   LiverSegSSLLib/components.py
   LiverSegSSLLib/doubt.py
+  LiverSegSSLLib/edges.py
   LiverSegSSLLib/engine.py
   LiverSegSSLLib/errors.py
   LiverSegSSLLib/evaluate/__init__.py
@@ -95,17 +97,30 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/labels/verdicts.py
   LiverSegSSLLib/learn/__init__.py
   LiverSegSSLLib/learn/augment.py
+  LiverSegSSLLib/learn/card.py
   LiverSegSSLLib/learn/cases.py
   LiverSegSSLLib/learn/dataset.py
   LiverSegSSLLib/learn/fold.py
+  LiverSegSSLLib/learn/networks/__init__.py
+  LiverSegSSLLib/learn/networks/pretrained.py
+  LiverSegSSLLib/learn/networks/stunet.py
   LiverSegSSLLib/learn/nnunet_trainers/liverseg.py
   LiverSegSSLLib/learn/options.py
+  LiverSegSSLLib/learn/planned.py
   LiverSegSSLLib/learn/plans.py
   LiverSegSSLLib/learn/prepare.py
   LiverSegSSLLib/learn/preprocess.py
   LiverSegSSLLib/learn/splits.py
   LiverSegSSLLib/learn/train.py
   LiverSegSSLLib/learn/trainer.py
+  LiverSegSSLLib/learn/warm_start.py
+  LiverSegSSLLib/models/__init__.py
+  LiverSegSSLLib/models/arrival.py
+  LiverSegSSLLib/models/catalogue.py
+  LiverSegSSLLib/models/download.py
+  LiverSegSSLLib/models/fingerprint.py
+  LiverSegSSLLib/models/records.py
+  LiverSegSSLLib/models/shelf.py
   LiverSegSSLLib/predict/__init__.py
   LiverSegSSLLib/predict/child.py
   LiverSegSSLLib/predict/predict.py
@@ -115,10 +130,44 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/predict/windows.py
   LiverSegSSLLib/propose/__init__.py
   LiverSegSSLLib/propose/atlas.py
+  LiverSegSSLLib/propose/few_shot/__init__.py
+  LiverSegSSLLib/propose/few_shot/attention.py
+  LiverSegSSLLib/propose/few_shot/bank.py
+  LiverSegSSLLib/propose/few_shot/budget.py
+  LiverSegSSLLib/propose/few_shot/chains.py
+  LiverSegSSLLib/propose/few_shot/consistency.py
+  LiverSegSSLLib/propose/few_shot/engine.py
+  LiverSegSSLLib/propose/few_shot/factored.py
+  LiverSegSSLLib/propose/few_shot/features.py
+  LiverSegSSLLib/propose/few_shot/few_shot.py
+  LiverSegSSLLib/propose/few_shot/frames.py
+  LiverSegSSLLib/propose/few_shot/given_slices.py
+  LiverSegSSLLib/propose/few_shot/hydra_state.py
+  LiverSegSSLLib/propose/few_shot/labelled.py
+  LiverSegSSLLib/propose/few_shot/memory.py
+  LiverSegSSLLib/propose/few_shot/network.py
+  LiverSegSSLLib/propose/few_shot/out_of_memory.py
+  LiverSegSSLLib/propose/few_shot/predictor.py
+  LiverSegSSLLib/propose/few_shot/prompts.py
+  LiverSegSSLLib/propose/few_shot/reference.py
+  LiverSegSSLLib/propose/few_shot/rotary.py
+  LiverSegSSLLib/propose/few_shot/schedule.py
+  LiverSegSSLLib/propose/few_shot/spaces.py
+  LiverSegSSLLib/propose/few_shot/supports.py
+  LiverSegSSLLib/propose/few_shot/trackers.py
+  LiverSegSSLLib/propose/few_shot/uncertainty.py
   LiverSegSSLLib/propose/fit.py
   LiverSegSSLLib/propose/fusion.py
   LiverSegSSLLib/propose/proposer.py
   LiverSegSSLLib/propose/refine.py
+  LiverSegSSLLib/propose/slices/__init__.py
+  LiverSegSSLLib/propose/slices/correction.py
+  LiverSegSSLLib/propose/slices/distance.py
+  LiverSegSSLLib/propose/slices/interpolation.py
+  LiverSegSSLLib/propose/slices/objects.py
+  LiverSegSSLLib/propose/slices/propagate.py
+  LiverSegSSLLib/propose/slices/tracked.py
+  LiverSegSSLLib/propose/slices/words.py
   LiverSegSSLLib/propose/transfer.py
   LiverSegSSLLib/py.typed
   LiverSegSSLLib/resources.py
@@ -142,6 +191,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/rounds/verbs.py
   LiverSegSSLLib/score/__init__.py
   LiverSegSSLLib/score/anatomy.py
+  LiverSegSSLLib/score/consistency.py
   LiverSegSSLLib/score/ensemble.py
   LiverSegSSLLib/score/entropy.py
   LiverSegSSLLib/score/evidence.py
@@ -171,11 +221,17 @@ set(LIVERSEGSSL_RESOURCES
   Resources/Plans/resenc-m.yaml
   Resources/Plans/resenc-xl.yaml
   Resources/Plans/small.yaml
+  Resources/Plans/stunet-b.yaml
+  Resources/Plans/stunet-h.yaml
+  Resources/Plans/stunet-l.yaml
+  Resources/Plans/stunet-s.yaml
   Resources/Recipes/default.yaml
   Resources/Recipes/demo.yaml
+  Resources/Recipes/ssl_medsam2.yaml
   Resources/Report/report.css
   Resources/Report/report.html.j2
   Resources/metrics.yaml
+  Resources/models.yaml
   Resources/phases.yaml
   )
 
