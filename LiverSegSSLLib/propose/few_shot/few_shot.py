@@ -39,6 +39,9 @@ JUDGE: Space = "sobel"
 """The image space of the way back where several compete: the only one that treats case and support alike, whatever
 their contrasts are."""
 
+ELSEWHERE = ("device", "memory_mb", "features", "features_memory_mb", "features_mb")
+"""Options that say where and with how much memory, and nothing of the result: not part of a proposal's record."""
+
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -165,7 +168,7 @@ class FewShot:
         spread = found.uncertainty
         measurements: dict[str, float] = {}
         parameters: dict[str, object] = {
-            **asdict(self),
+            **{name: value for name, value in asdict(self).items() if name not in ELSEWHERE},
             "from": [support.case.id for support in found.used],
             "failed": list(found.reasons),
             "members": [{**asdict(member), "weight": member.weight} for member in found.members],
