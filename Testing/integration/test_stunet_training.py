@@ -66,7 +66,10 @@ class Chain:
         report = Reporter(self.events.append)
         self.atlas_cases, self.cases = cases(folder / "atlas", "atlas", 4), cases(folder / "care", "care", 3)
         self.atlas = train(self.spec("atlas", self.atlas_cases, 2, STILL, init=self.file), report)
-        self.ours = train(self.spec("care", self.cases, 1, STILL, init=self.atlas.model_folder), report)
+        # The geometry of the one is the geometry of the other.
+        self.moved = {"configuration": {}, "plan_from": str(self.atlas.model_folder)}
+        options = {**STILL, **self.moved}
+        self.ours = train(self.spec("care", self.cases, 1, options, init=self.atlas.model_folder), report)
 
     def spec(self, name: str, chosen: tuple[TrainingCase, ...], folds: int, options: dict, **more) -> TrainSpec:  # type: ignore[no-untyped-def, type-arg]
         place = self.folder / "nnunet"
@@ -150,7 +153,7 @@ def test_masks_are_those_of_nnunets_own_predictor(
 
 
 def test_weights_of_another_size_are_refused_before_anything_is_preprocessed(chain: Chain) -> None:
-    larger = {**TINY, "network": {"features_per_stage": [16, 4, 4, 4, 4, 4]}}
+    larger = {**TINY, **chain.moved, "network": {"features_per_stage": [16, 4, 4, 4, 4, 4]}}
     with pytest.raises(WeightsError, match="is STU-Net of 4 channels, the network to train is STU-Net small"):
         train(chain.spec("refused", chain.cases, 1, larger, init=chain.file))
     assert not list(chain.folder.glob("nnunet/preprocessed/*refused/**/*.b2nd"))
