@@ -7,9 +7,9 @@ of like intensity, and the seed that it reaches first, liver or surroundings, is
 
 Measured with the defaults, mean Dice before and after. CHAOS T2 (six patients, two atlases): atlas proposals 0.831,
 0.845; a network's prediction 0.844, 0.852. Phantom, a network's prediction: GED4 0.957, 0.952; T1 0.950, 0.954; T2
-0.902, 0.931; DWI 0.936, 0.948. The walk alone (``share`` 1) with a ``step`` of 0.35 gives the network 0.858 on CHAOS and
-0.937 on the phantom's GED4; with 1.4 it is 0.846 and 0.966; and it takes the atlas's lowest case on CHAOS from 0.757
-to 0.738, where half a walk leaves it at 0.756.
+0.902, 0.931; DWI 0.936, 0.948. The walk alone (``share`` 1) with a ``step`` of 0.35 gives the network 0.858 on CHAOS
+and 0.937 on the phantom's GED4; with 1.4 it is 0.846 and 0.966; and it takes the atlas's lowest case on CHAOS from
+0.757 to 0.738, where half a walk leaves it at 0.756.
 """
 
 from __future__ import annotations
