@@ -27,9 +27,10 @@ from LiverSegSSLLib.volume import orient
 PHASES = (Phase.GED4, Phase.T1, Phase.GED2, Phase.T2)
 CHANCES = (0.6, 0.2, 0.2, 0.0)
 SOBEL_CHANCES = (0.4, 0.1, 0.1, 0.4)
+"""How often a look is of each phase, and a patient in Sobel space."""
+
 SPACES = ("plain", "sobel", "inverted")
-SPACE_CHANCES = (0.6, 0.3, 0.1)
-"""How often a look is of each phase and image space."""
+"""Image spaces of looks."""
 
 SEEN = ("A", "B1", "B2")
 SCALE = 3.0
@@ -103,12 +104,17 @@ def stacks_of(seed: int, size: int) -> list[Stack]:
     return result
 
 
-def draw_pool(patients: Sequence[Sequence[Stack]], looks: int, slices: int, seed: int) -> Pool:
-    """Every patient in every look; slices spread over the volume, most of them over the liver."""
+def draw_pool(
+    patients: Sequence[Sequence[Stack]], looks: int, slices: int, space_chances: Sequence[float], seed: int
+) -> Pool:
+    """Every patient in every look; slices spread over the liver and a little beyond.
+
+    :param space_chances: how often a look is of each of :data:`SPACES`.
+    """
     rng = np.random.default_rng(seed)
     grey, organs = [], []
     for _ in range(looks):
-        space, phase = str(rng.choice(SPACES, p=SPACE_CHANCES)), int(rng.choice(len(PHASES), p=CHANCES))
+        space, phase = str(rng.choice(SPACES, p=space_chances)), int(rng.choice(len(PHASES), p=CHANCES))
         curve = _contrast_curve(rng) if rng.uniform() < 0.6 else None
         flip = bool(rng.uniform() < 0.15)
         for patient in patients:

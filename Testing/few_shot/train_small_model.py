@@ -5,8 +5,8 @@
 The result is a **test asset**: it shows that this library's code carries a mask from one volume to another. It has seen
 nothing but the phantom and is no clinical evidence of anything.
 
-Three stages: the image encoder learns organs; with the encoder frozen and its features computed once, memory and
-decoder learn to find what was prompted; then everything is tuned together.
+First the image encoder learns organs; then, with the encoder frozen and its features computed once, memory and decoder
+learn to find what was prompted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +36,21 @@ TRAINING_SEEDS = range(1000, 1024)
 class Plan:
     """How long and how.
 
-    :param looks: of the pool; ``slices``: of each patient in each look.
+    :param spaces: how often a look is of each image space (plain, Sobel, inverted).
+    :param looks: drawn once; ``slices``: of each patient in each look.
     :param organs: steps in which the encoder learns organs, ``organ_batch`` slices each.
-    :param firsts: steps with runs whose every frame follows the prompts at once.
-    :param chains: steps with runs tracked frame after frame.
-    :param together: of the latter, steps at the end in which the encoder learns too.
-    :param batch: clips of a step; ``prompts`` and ``tracked``: frames of a clip.
+    :param clips: steps in which memory and decoder learn, ``batch`` clips each.
+    :param prompts: labelled frames of a clip; ``tracked``: frames of its run.
     """
 
     spec: NetworkSpec
+    spaces: tuple[float, float, float] = (0.6, 0.3, 0.1)
     looks: int = 24
     slices: int = 12
-    organs: int = 400
+    organs: int = 350
     organ_batch: int = 24
-    firsts: int = 600
-    chains: int = 300
-    together: int = 150
-    batch: int = 8
+    clips: int = 450
+    batch: int = 6
     prompts: int = 4
     tracked: int = 4
     rate: float = 1e-3
@@ -63,23 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train and write the checkpoint, in half precision."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--size", type=int, default=128, help="pixels a side")
-    parser.add_argument("--share", type=float, default=1.0, help="of the steps, for a quick look")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    plan = Plan(small_spec(chosen.size, memory=32))
-    stages = ("organs", "firsts", "chains", "together")
-    plan = replace(plan, **{name: max(2, round(chosen.share * getattr(plan, name))) for name in stages})
-    network = train(plan, [stacks_of(seed, chosen.size) for seed in TRAINING_SEEDS])
+    plan = Plan(small_spec(128, memory=32))
+    network = train(plan, [stacks_of(seed, plan.spec.image_size) for seed in TRAINING_SEEDS])
     save_half(network, chosen.out)
 
 
 def train(plan: Plan, patients: Sequence[Sequence[Stack]]) -> Any:
-    """All stages; progress on standard error."""
+    """Both stages; progress on standard error."""
     network = build_network(plan.spec, seed=plan.seed)
-    pool = draw_pool(patients, plan.looks, plan.slices, plan.seed)
+    pool = draw_pool(patients, plan.looks, plan.slices, plan.spaces, plan.seed)
     learn_organs(network, pool, plan)
-    learn_tracking(network, with_features(network, pool), plan)
+    learn_clips(network, with_features(network, pool), plan)
     return network.eval()
 
 
@@ -92,49 +86,45 @@ def learn_organs(network: Any, pool: Pool, plan: Plan) -> None:
     learnt += [*network.sam_mask_decoder.conv_s0.parameters(), *network.sam_mask_decoder.conv_s1.parameters()]
     grey, organs = pool.grey.flatten(0, 2), pool.organs.flatten(0, 2)
 
-    def step(_: int) -> tuple[torch.Tensor, float]:
+    def step() -> tuple[torch.Tensor, float]:
         chosen = torch.from_numpy(rng.choice(len(grey), plan.organ_batch, replace=False))
-        return organ_loss(network, heads, grey[chosen], organs[chosen]), 0.0
+        return organ_loss(network, heads, grey[chosen], organs[chosen])
 
     _learn("organs", learnt, step, plan.organs, 2 * plan.rate)
 
 
-def learn_tracking(network: Any, pool: Pool, plan: Plan) -> None:
-    """Memory, memory attention and decoder; at the end the encoder too."""
+def learn_clips(network: Any, pool: Pool, plan: Plan) -> None:
+    """Memory, memory attention and decoder."""
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
     guides = guides_of(network)
-    frozen, live = (Lesson(network, guides, pool, alive) for alive in (False, True))
-    learnt = [*network.parameters(), *guides.parameters()]
-
-    def firsts(_: int) -> tuple[torch.Tensor, float]:
-        return frozen.firsts(draw_clips(pool, plan.batch, plan.prompts, plan.tracked, rng), rng)
-
-    def chains(number: int) -> tuple[torch.Tensor, float]:
-        lesson = live if number >= plan.chains - plan.together else frozen
-        return lesson.chains(draw_clips(pool, plan.batch, plan.prompts, plan.tracked, rng), rng)
-
-    # A mask that is switched off where the network sees no object gets no gradient: first masks, then the switch.
+    lesson = Lesson(network, guides, pool)
+    # A mask that is switched off where the network sees no object would get no gradient.
     network.pred_obj_scores = False
-    _learn("firsts", learnt, firsts, plan.firsts, plan.rate)
+    _learn(
+        "clips",
+        [*network.parameters(), *guides.parameters()],
+        lambda: lesson(draw_clips(pool, plan.batch, plan.prompts, plan.tracked, rng), rng),
+        plan.clips,
+        plan.rate,
+    )
     network.pred_obj_scores = True
-    _learn("chains", learnt, chains, plan.chains, 0.5 * plan.rate)
 
 
 def _learn(
     name: str,
     parameters: Iterable[torch.nn.Parameter],
-    step: Callable[[int], tuple[torch.Tensor, float]],
+    step: Callable[[], tuple[torch.Tensor, float]],
     steps: int,
     rate: float,
 ) -> None:
-    """AdamW with one rise and fall of its rate; a line on standard error twenty times."""
+    """AdamW with one rise and fall of its rate; loss and accuracy or Dice on standard error twenty times."""
     chosen = list(parameters)
     optimiser = torch.optim.AdamW(chosen, lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps + 1, pct_start=0.1, cycle_momentum=False)
     began, recent = time.monotonic(), []
     for number in range(steps):
-        loss, overlap = step(number)
+        loss, overlap = step()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(chosen, 1.0)
@@ -142,9 +132,9 @@ def _learn(
         schedule.step()
         recent.append((float(loss.detach()), overlap))
         if (number + 1) % max(1, steps // 20) == 0:
-            mean_loss, mean_dice = np.mean(recent, axis=0)
+            mean_loss, mean_right = np.mean(recent, axis=0)
             seconds = time.monotonic() - began
-            sys.stderr.write(f"{name} {number + 1}  loss {mean_loss:.3f}  Dice {mean_dice:.3f}  {seconds:.0f} s\n")
+            sys.stderr.write(f"{name} {number + 1}  loss {mean_loss:.3f}  right {mean_right:.3f}  {seconds:.0f} s\n")
             recent = []
 
 
