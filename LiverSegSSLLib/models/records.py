@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from LiverSegSSLLib import checksum
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.errors import WeightsError
 from LiverSegSSLLib.models.catalogue import Weights
@@ -16,6 +18,10 @@ from LiverSegSSLLib.models.catalogue import Weights
 RECORD = "record.json"
 FIRST_SEEN = "first-seen"
 """Folder of the checksums first seen here: one file an entry, so that two processes never write the same."""
+
+SETTLED_NS = 2_000_000_000
+"""A file that changed less than this ago may change again without a new time: clocks of file systems are that coarse
+(FAT: two seconds)."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +99,35 @@ class Records:
 
 
 def sha256_of(file: Path) -> str:
-    """SHA-256 of a file, hexadecimal.
+    """:func:`LiverSegSSLLib.checksum.sha256_of`.
 
     :raises WeightsError: it cannot be read.
     """
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return checksum.sha256_of(file)
     except OSError as error:
         raise WeightsError(f"cannot be read ({error.strerror or error})", file, "see to its rights") from None
+
+
+def remembered_sha256(file: Path) -> str:
+    """:func:`sha256_of`, worked out once in a process for as long as the file stays as it is.
+
+    :raises WeightsError: it cannot be read.
+    """
+    try:
+        now = file.stat()
+    except OSError:
+        return sha256_of(file)
+    # The time of the last change of the inode too: a modification time can be set back.
+    changed = max(now.st_mtime_ns, now.st_ctime_ns)
+    if time.time_ns() - changed < SETTLED_NS:
+        return sha256_of(file)
+    return _sha256_in_state(file, now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino, now.st_dev)
+
+
+@lru_cache(maxsize=64)
+def _sha256_in_state(file: Path, *_state: int) -> str:
+    return sha256_of(file)
 
 
 def _read(file: Path) -> dict[str, Any]:

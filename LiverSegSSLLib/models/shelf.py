@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.models.arrival import checked, recognise
 from LiverSegSSLLib.models.catalogue import Weights, find, megabytes, weights_catalogue
 from LiverSegSSLLib.models.download import Request, discard, download
-from LiverSegSSLLib.models.records import Records, sha256_of
+from LiverSegSSLLib.models.records import Records, remembered_sha256, sha256_of
 
 ENVIRONMENT = "LIVERSEGSSL_MODELS"
 """Names another folder for the shelf, for example one that a department shares."""
@@ -113,15 +113,31 @@ class Shelf:
 
     def verify(self, name: str) -> str:
         """What is wrong with the weights on the shelf, in words; empty: every byte is as it should be."""
+        return self._wrong(name, sha256_of)[0]
+
+    def require(self, name: str) -> Path:
+        """The path of weights that something needs. Every byte is checked, once in a process while the file stays as it
+        is (0.2 s for 156 MB): a run asks for every case.
+
+        :raises WeightsError: they are absent or damaged; says the one command that gets them and what runs without.
+        """
+        wrong, path = self._wrong(name, remembered_sha256)
+        if path is None:
+            weights = self.find(name)
+            raise WeightsError(wrong, f"{weights.file} ({name})", f"{weights.ways()}. Without it: {weights.without}")
+        return path
+
+    def _wrong(self, name: str, sha256: Callable[[Path], str]) -> tuple[str, Path | None]:
+        """What is wrong, in words, and no path; or nothing, and the path."""
         weights = self.find(name)
         place = self._place(weights)
         if place.path is None:
-            return place.reason
+            return place.reason, None
         expected = self._records.known_checksum(weights)
-        found = sha256_of(place.path)
+        found = sha256(place.path)
         if found != expected:
-            return f"is damaged: its SHA-256 is {found[:12]}…, it should be {str(expected)[:12]}…"
-        return ""
+            return f"is damaged: its SHA-256 is {found[:12]}…, it should be {str(expected)[:12]}…", None
+        return "", place.path
 
     # --- going --------------------------------------------------------------------------------------------------
 
@@ -243,17 +259,11 @@ def default_shelf(environment: Mapping[str, str] = os.environ) -> Shelf:
 
 
 def require_weights(name: str, shelf: Shelf | None = None) -> Path:
-    """The path of weights that something needs, every byte checked (0.2 s for 156 MB).
+    """:meth:`Shelf.require` of the user's own shelf, or of another.
 
     :raises WeightsError: they are absent or damaged; it says the one command that gets them and what runs without.
     """
-    shelf = default_shelf() if shelf is None else shelf
-    weights = shelf.find(name)
-    wrong = shelf.verify(name)
-    path = shelf.path(name)
-    if wrong or path is None:
-        raise WeightsError(wrong, f"{weights.file} ({name})", f"{weights.ways()}. Without it: {weights.without}")
-    return path
+    return (default_shelf() if shelf is None else shelf).require(name)
 
 
 def _copy(file: Path, part: Path) -> None:

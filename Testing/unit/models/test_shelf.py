@@ -3,11 +3,14 @@
 import hashlib
 import os
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
 
+from LiverSegSSLLib import checksum
 from LiverSegSSLLib.errors import BadInputError, WeightsError
+from LiverSegSSLLib.models import records
 from LiverSegSSLLib.models.shelf import Shelf, default_shelf, require_weights
 from Testing.unit.models.conftest import files_of, sam2_tensors, save, stunet_tensors
 
@@ -156,8 +159,54 @@ def test_what_needs_weights_says_the_one_command_and_what_runs_without(shelf):
     assert not shelf.folder.exists(), "asking makes nothing"
 
 
+@pytest.fixture
+def hashed(monkeypatch):
+    """Files whose bytes are read for a checksum, one entry each time."""
+    files, work = [], checksum.sha256_of
+
+    def read(path):
+        files.append(path)
+        return work(path)
+
+    monkeypatch.setattr(checksum, "sha256_of", read)
+    return files
+
+
+def test_weights_that_stay_as_they_are_are_read_once_in_a_process(good, shelf, hashed, monkeypatch):
+    shelf.import_file(good)
+    monkeypatch.setattr(records, "SETTLED_NS", 0)
+    hashed.clear()
+    path = require_weights("tiny", shelf)
+    assert [require_weights("tiny", shelf) for _ in range(3)] == [path] * 3 and hashed == [path]
+    assert require_weights("tiny", Shelf(shelf.folder, shelf.catalogue)) == path and hashed == [path]
+    assert shelf.verify("tiny") == "" and hashed == [path] * 2, "who asks for a check gets one"
+
+
+def test_a_file_that_has_just_changed_is_read_every_time(good, shelf, hashed):
+    shelf.import_file(good)
+    hashed.clear()
+    assert require_weights("tiny", shelf) == require_weights("tiny", shelf) and len(hashed) == 2
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced", "in place, time set back"])
+def test_weights_that_change_after_their_check_are_refused(good, shelf, how, monkeypatch):
+    shelf.import_file(good)
+    monkeypatch.setattr(records, "SETTLED_NS", 0)
+    path = require_weights("tiny", shelf)
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    if how == "replaced":
+        path.unlink()
+    time.sleep(0.02)  # a tick of the file system's clock
+    path.write_bytes(content)
+    if "set back" in how:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(WeightsError, match="is damaged"):
+        require_weights("tiny", shelf)
+
+
 def test_a_name_that_is_not_there_gets_the_nearest(shelf):
-    for ask in (shelf.path, shelf.fetch, shelf.verify, shelf.remove):
+    for ask in (shelf.path, shelf.fetch, shelf.verify, shelf.require, shelf.remove):
         with pytest.raises(WeightsError, match="did you mean tiny"):
             ask("tinny")
 
