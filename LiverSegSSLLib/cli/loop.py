@@ -57,6 +57,13 @@ def run(data: Path, **options: Any) -> int:
 @recipe_options
 @click.option("--method", help="Use this method alone instead of the recipe's steps.")
 @click.option("--support", "support_cases", multiple=True, metavar="CASE", help="With --method: only these supports.")
+@click.option(
+    "--option",
+    "method_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="With --method: an option of it, as insertions=2.",
+)
 @click.option("--phase", "targets", multiple=True, help="Propose for these phases only.")
 @ROUND
 @job_options

@@ -143,7 +143,7 @@ def parse_recipe(text: str, where: str, changes: Iterable[str] = ()) -> Recipe:
     if not isinstance(data, dict):
         raise RecipeError("is not a recipe: it has no keys", where, "start from a shipped one")
     for change in changes:
-        _change(data, change)
+        set_key(data, change)
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
@@ -168,10 +168,14 @@ def _parse_yaml(text: str, where: str) -> Any:
         raise RecipeError(f"is not YAML{line} ({reason})", where) from None
 
 
-def _change(data: dict[str, Any], change: str) -> None:
+def set_key(data: dict[str, Any], change: str, example: str = "learn.preset=cpu") -> None:
+    """Put ``key.key=value`` (value in YAML) into nested plain data.
+
+    :raises RecipeError: it is nothing of the kind; shows the example.
+    """
     path, separator, value = change.partition("=")
-    if not separator or not path:
-        raise RecipeError("is not key=value", change, "write for example learn.preset=cpu")
+    if not separator or not path.strip():
+        raise RecipeError("is not key=value", change, f"write for example {example}")
     *parents, last = path.strip().split(".")
     place: Any = data
     for key in parents:

@@ -13,7 +13,7 @@ from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.rounds.opening import RunOptions, open_session, read_cohort
-from LiverSegSSLLib.rounds.recipe import ProposeStep, load_recipe
+from LiverSegSSLLib.rounds.recipe import ProposeStep, load_recipe, set_key
 from LiverSegSSLLib.rounds.session import Session
 from LiverSegSSLLib.spelling import advice
 
@@ -60,11 +60,15 @@ def propose(parameters: Parameters, report: Reporter) -> Result:
     recipe = load_recipe(options.recipe, options.changes)
     targets = tuple(_phase(name) for name in parameters.get("targets", []))
     supports = tuple(parameters.get("support_cases", []))
+    method_options: dict[str, Any] = {}
+    for text in parameters.get("method_options", []):
+        set_key(method_options, text, "insertions=2")
     if "method" in parameters:
-        step = ProposeStep(method=parameters["method"], targets=targets, support_cases=supports)
+        step = ProposeStep(method=parameters["method"], targets=targets, support_cases=supports, options=method_options)
         recipe = recipe.model_copy(update={"propose": (step,)})
-    elif supports:
-        raise RecipeError("names supports for no method", "--support", "add --method, for example --method few-shot")
+    elif supports or method_options:
+        which, what = ("--support", "supports") if supports else ("--option", "options")
+        raise RecipeError(f"names {what} for no method", which, "add --method, for example --method few-shot")
     elif targets:
         recipe = recipe.model_copy(update={"phases": targets})
     with open_session(options, report, recipe) as session:
