@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,22 +21,21 @@ def images(shape: tuple[int, ...], seed: int = 0) -> tuple[torch.Tensor, torch.T
     blob = ((y - shape[3] / 2) ** 2 + (x - shape[4] / 2) ** 2 < min(shape[3:]) ** 2 / 9) * 1.0
     one = blob + rng.normal(0, 0.2, shape)
     other = 0.8 - blob + 0.05 * x + rng.normal(0, 0.2, shape)
-    one, other = (image - one.mean() for image in (one, other))
-    return torch.from_numpy(one).float(), torch.from_numpy(other).float()
+    return torch.from_numpy(one - one.mean()).float(), torch.from_numpy(other - one.mean()).float()
 
 
 def share(value: float, count: int) -> torch.Tensor:
     return torch.full((count,), value)
 
 
-def by_the_equations(image: NDArray, style: NDArray, r: float, widths: tuple[int, ...]) -> NDArray:  # type: ignore[type-arg]
+def by_the_equations(image: NDArray[Any], style: NDArray[Any], r: float, widths: tuple[int, ...]) -> NDArray[Any]:
     """The exchange with whole, shifted spectra, amplitude and phase, as the paper has it; the last axes."""
     axes = tuple(range(-len(widths), 0))
     spectrum = np.fft.fftn(image, axes=axes)
     amplitude, phase = np.fft.fftshift(np.abs(spectrum), axes=axes), np.angle(spectrum)
     wanted = np.fft.fftshift(np.abs(np.fft.fftn(style, axes=axes)), axes=axes)
     middle = [image.shape[axis] // 2 for axis in axes]
-    window = (..., *(slice(m - b, m + b + 1) for m, b in zip(middle, widths, strict=True)))
+    window: tuple[Any, ...] = (..., *(slice(m - b, m + b + 1) for m, b in zip(middle, widths, strict=True)))
     amplitude[window] = (1 - r) * amplitude[window] + r * wanted[window]
     whole = np.fft.ifftshift(amplitude, axes=axes) * np.exp(1j * phase)
     return np.real(np.fft.ifftn(whole, axes=axes))
