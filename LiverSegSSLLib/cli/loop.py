@@ -98,6 +98,23 @@ def train(data: Path, init: str | None, **options: Any) -> int:
     return _go("train", data, options)
 
 
+@click.command(help="Compare ways to learn on DATA: same labelled studies, same network, same iterations.")
+@cohort_options
+@click.option("--methods", help="With commas: supervised, pseudo, cps, mean-teacher, bcp, midss. [all]")
+@click.option("--labelled", metavar="N,N,…", help="Numbers of labelled studies. [2,4,8]")
+@click.option("--seeds", type=click.IntRange(1), help="Random choices of each number. [3]")
+@click.option("--phase", "targets", multiple=True, help="Phases to train and test on. [GED4]")
+@click.option("--test", type=click.IntRange(1), help="Number of test studies. [a third of those with a true mask]")
+@TRUTH
+@click.option("--preset", help="Network and training preset. [default on a GPU, cpu without]")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the training, as epochs=8.")
+@click.option("--edges", is_flag=True, help="Move the borders of all predictions to the edges of the image.")
+@click.option("--name", help="Folder of the comparison in the workspace. [preset and phases]")
+@job_options
+def compare(data: Path, **options: Any) -> int:
+    return _go("compare", data, options)
+
+
 @click.command(help="Segment every phase of DATA with the last trained model.")
 @cohort_options
 @recipe_options

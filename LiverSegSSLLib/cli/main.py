@@ -17,6 +17,7 @@ VERBS = {
     "propose": "Make pseudo labels.",
     "score": "Judge the proposals and choose those to train on.",
     "train": "Train nnU-Net on expert, reviewed and chosen labels.",
+    "compare": "Compare ways to learn: same data, same network, same iterations. Resumable.",
     "predict": "Segment every phase with the trained model.",
     "evaluate": "Measure predictions and proposals against true masks.",
     "report": "Write the HTML report.",

@@ -41,6 +41,19 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) ->
 _LONG = frozenset({"Why", "What", "Found", "To do", "Licence"})
 """Columns of sentences, which may break."""
 
-_NAMES = {"Study", "Case", "Phase", "Vendor", "Label", "State", "Source", "Recipe", "Reviewer", "Weights", "Item"}
+_NAMES = {
+    "Study",
+    "Case",
+    "Phase",
+    "Vendor",
+    "Label",
+    "State",
+    "Source",
+    "Recipe",
+    "Reviewer",
+    "Weights",
+    "Item",
+    "Method",
+}
 _WORDS = _LONG | _NAMES
 """Columns of text, set left; the rest are numbers."""

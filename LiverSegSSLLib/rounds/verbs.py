@@ -102,6 +102,14 @@ def train(parameters: Parameters, report: Reporter) -> Result:
         return {"files": {"Model": model["model"]}}
 
 
+def compare(parameters: Parameters, report: Reporter) -> Result:
+    """Ways to learn, trained on the same cases and measured on the same others."""
+    from LiverSegSSLLib.rounds.comparing import compare_methods
+    from LiverSegSSLLib.rounds.comparison_options import comparison_options
+
+    return compare_methods(_options(parameters), comparison_options(parameters), report)
+
+
 def predict(parameters: Parameters, report: Reporter) -> Result:
     """Every phase segmented by the last model, or by a given one."""
     from LiverSegSSLLib.rounds.predicting import export_predictions, predict_cohort
@@ -186,4 +194,4 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-__all__ = ["demo", "evaluate", "inspect", "predict", "propose", "report", "run", "score", "train"]
+__all__ = ["compare", "demo", "evaluate", "inspect", "predict", "propose", "report", "run", "score", "train"]

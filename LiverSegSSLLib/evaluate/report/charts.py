@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from LiverSegSSLLib.cohort.study import Phase
@@ -59,7 +59,7 @@ def dice_chart(rows: Sequence[MetricRow], palette: Mapping[str, str]) -> str:
         axes.grid(axis="y", color="#808080", alpha=0.3, linewidth=0.6)
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
 
-    return _svg(draw, (1.2 + 1.1 * len(phases), 3.0), "Dice of every case by phase", "dice")
+    return draw_svg(draw, (1.2 + 1.1 * len(phases), 3.0), "Dice of every case by phase", "dice")
 
 
 def curve_chart(curve: Curve) -> str:
@@ -80,7 +80,7 @@ def curve_chart(curve: Curve) -> str:
                 )
             _finish(axes)
 
-    return _svg(draw, (3.4 * len(groups), 2.3), f"Training curves of {curve.stage}", repr(curve))
+    return draw_svg(draw, (3.4 * len(groups), 2.3), f"Training curves of {curve.stage}", repr(curve))
 
 
 def _finish(axes: Axes) -> None:
@@ -92,8 +92,11 @@ def _finish(axes: Axes) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _svg(draw: Any, size_inches: tuple[float, float], title: str, salt: str) -> str:
-    """Draw and tidy up. ``salt`` keeps identifiers of two charts in a page apart, and the same from run to run."""
+def draw_svg(draw: Callable[[Figure], None], size_inches: tuple[float, float], title: str, salt: str) -> str:
+    """What ``draw`` puts on a figure, tidied up; :data:`INK` becomes the text colour of the page.
+
+    :param salt: keeps identifiers of two charts in a page apart, and the same from run to run.
+    """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

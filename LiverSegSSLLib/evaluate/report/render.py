@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 from LiverSegSSLLib.atomic import write_text
 from LiverSegSSLLib.evaluate.report.cases import CaseView, draw_case
@@ -20,24 +21,14 @@ def render_report(report: Report, executor: Executor | None = None) -> str:
 
     :param executor: draws the cases in parallel.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     names = outline_names(report)
     views = _draw(report, names, executor)
-    environment = Environment(
-        loader=FileSystemLoader(resource("Report")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["duration"] = duration
-    environment.filters["anchor"] = anchor
     palette = colours([*(row.source for row in report.rows), *names])
-    html: str = environment.get_template("report.html.j2").render(
+    return render_page(
+        "report.html.j2",
         report=report,
-        style=Markup(resource("Report", "report.css").read_text(encoding="utf-8")),
         outlines=[(place, name, palette[name]) for place, name in enumerate(names)],
         doubt_colour=DOUBT_COLOUR,
         any_doubt=any(picture.probability is not None for picture in report.cases),
@@ -50,7 +41,24 @@ def render_report(report: Report, executor: Executor | None = None) -> str:
         shown={view.case_id for view in views},
         problems=(*report.problems, *(f"{view.case_id}: {view.problem}" for view in views if view.problem)),
     )
-    return html
+
+
+def render_page(template: str, **content: Any) -> str:
+    """A template of ``Resources/Report`` filled in, with the style of all pages as ``style``."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(resource("Report")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["duration"] = duration
+    environment.filters["anchor"] = anchor
+    style = Markup(resource("Report", "report.css").read_text(encoding="utf-8"))
+    return environment.get_template(template).render(style=style, **content)
 
 
 def write_report(report: Report, path: Path, executor: Executor | None = None) -> None:
