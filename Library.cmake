@@ -16,6 +16,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/align/working.py
   LiverSegSSLLib/atomic.py
   LiverSegSSLLib/checkpoint.py
+  LiverSegSSLLib/checksum.py
   LiverSegSSLLib/cli/__init__.py
   LiverSegSSLLib/cli/doctor.py
   LiverSegSSLLib/cli/follow.py
@@ -71,6 +72,11 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/evaluate/report/__init__.py
   LiverSegSSLLib/evaluate/report/cases.py
   LiverSegSSLLib/evaluate/report/charts.py
+  LiverSegSSLLib/evaluate/report/comparison.py
+  LiverSegSSLLib/evaluate/report/comparison_charts.py
+  LiverSegSSLLib/evaluate/report/comparison_rows.py
+  LiverSegSSLLib/evaluate/report/comparison_summary.py
+  LiverSegSSLLib/evaluate/report/comparison_tables.py
   LiverSegSSLLib/evaluate/report/model.py
   LiverSegSSLLib/evaluate/report/montage.py
   LiverSegSSLLib/evaluate/report/palette.py
@@ -97,10 +103,12 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/labels/verdicts.py
   LiverSegSSLLib/learn/__init__.py
   LiverSegSSLLib/learn/augment.py
+  LiverSegSSLLib/learn/average.py
   LiverSegSSLLib/learn/card.py
   LiverSegSSLLib/learn/cases.py
   LiverSegSSLLib/learn/dataset.py
   LiverSegSSLLib/learn/fold.py
+  LiverSegSSLLib/learn/methods.py
   LiverSegSSLLib/learn/networks/__init__.py
   LiverSegSSLLib/learn/networks/pretrained.py
   LiverSegSSLLib/learn/networks/stunet.py
@@ -110,6 +118,20 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/learn/plans.py
   LiverSegSSLLib/learn/prepare.py
   LiverSegSSLLib/learn/preprocess.py
+  LiverSegSSLLib/learn/randomness.py
+  LiverSegSSLLib/learn/roles.py
+  LiverSegSSLLib/learn/semi/__init__.py
+  LiverSegSSLLib/learn/semi/bcp.py
+  LiverSegSSLLib/learn/semi/cps.py
+  LiverSegSSLLib/learn/semi/frequency.py
+  LiverSegSSLLib/learn/semi/losses.py
+  LiverSegSSLLib/learn/semi/mean_teacher.py
+  LiverSegSSLLib/learn/semi/midss.py
+  LiverSegSSLLib/learn/semi/mixing.py
+  LiverSegSSLLib/learn/semi/ramps.py
+  LiverSegSSLLib/learn/semi/streams.py
+  LiverSegSSLLib/learn/semi/teacher.py
+  LiverSegSSLLib/learn/semi/two_stream.py
   LiverSegSSLLib/learn/splits.py
   LiverSegSSLLib/learn/train.py
   LiverSegSSLLib/learn/trainer.py
@@ -121,6 +143,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/models/fingerprint.py
   LiverSegSSLLib/models/records.py
   LiverSegSSLLib/models/shelf.py
+  LiverSegSSLLib/overlap.py
   LiverSegSSLLib/predict/__init__.py
   LiverSegSSLLib/predict/child.py
   LiverSegSSLLib/predict/predict.py
@@ -173,6 +196,14 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/resources.py
   LiverSegSSLLib/rounds/__init__.py
   LiverSegSSLLib/rounds/checkup.py
+  LiverSegSSLLib/rounds/comparing.py
+  LiverSegSSLLib/rounds/comparison.py
+  LiverSegSSLLib/rounds/comparison_options.py
+  LiverSegSSLLib/rounds/comparison_plan.py
+  LiverSegSSLLib/rounds/comparison_predicting.py
+  LiverSegSSLLib/rounds/comparison_progress.py
+  LiverSegSSLLib/rounds/comparison_results.py
+  LiverSegSSLLib/rounds/comparison_training.py
   LiverSegSSLLib/rounds/demo.py
   LiverSegSSLLib/rounds/judging.py
   LiverSegSSLLib/rounds/loop.py
@@ -228,8 +259,10 @@ set(LIVERSEGSSL_RESOURCES
   Resources/Recipes/default.yaml
   Resources/Recipes/demo.yaml
   Resources/Recipes/ssl_medsam2.yaml
+  Resources/Report/comparison.html.j2
   Resources/Report/report.css
   Resources/Report/report.html.j2
+  Resources/Report/table.html.j2
   Resources/metrics.yaml
   Resources/models.yaml
   Resources/phases.yaml

@@ -7,6 +7,10 @@ from typing import Any
 
 from LiverSegSSLLib.errors import BadInputError
 
+NETWORKS_KEY = "liversegssl_networks"
+"""In checkpoints of trainings with several networks, those beside the first by name: their ``weights``, and what else
+is needed to go on."""
+
 
 def load_checkpoint(path: Path | str, device: Any = "cpu") -> dict[str, Any]:
     """The contents of a checkpoint of nnU-Net or of ours: tensors and plain values, nothing else.

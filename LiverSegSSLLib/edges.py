@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LiverSegSSLLib.components import bounding_box, largest_component
+from LiverSegSSLLib.overlap import dice
 from LiverSegSSLLib.volume import Volume, resample, with_spacing
 
 FLAT_WEIGHT = 0.06
@@ -73,7 +74,7 @@ def follow_edges(image: Volume, probability: Volume, how: EdgeWalk = DEFAULT) ->
         return probability
     looks = resample(image.with_array(image.array.astype(np.float32)), grid).array
     walked = _walk(_flat(looks)[box], rough[box], grid.spacing_zyx, how)
-    if walked is None or _dice(walked >= 0.5, rough[box] >= 0.5) < how.least_dice:
+    if walked is None or dice(walked >= 0.5, rough[box] >= 0.5) < how.least_dice:
         return probability
     change = np.zeros_like(rough)
     change[box] = how.share * (walked - rough[box])
@@ -134,8 +135,3 @@ def _flat(looks: NDArray[np.float32]) -> NDArray[np.float32]:
     top = float(np.percentile(looks, 99)) or 1.0
     scaled = np.clip(looks / top, 0, 1)
     return np.stack([denoise_tv_chambolle(plane, weight=FLAT_WEIGHT) for plane in scaled]).astype(np.float32)
-
-
-def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    total = int(a.sum()) + int(b.sum())
-    return 2.0 * int((a & b).sum()) / total if total else 1.0

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from LiverSegSSLLib.errors import LiverSegError
+from LiverSegSSLLib.errors import LiverSegError, TrainingError
 from LiverSegSSLLib.events import Event, Reporter
 
 EVENT_MARK = "@liversegssl "
@@ -80,6 +80,20 @@ def environment(folders: Folders, threads: int, augmentation_workers: int = 0) -
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
+
+
+def resolved_device(device: str) -> str:
+    """``auto`` becomes the best there is.
+
+    :raises TrainingError: ``cuda`` was asked for and there is none.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("there is no usable GPU", "device cuda", "use --device cpu, or repair the driver")
+    return device
 
 
 # --- the parent's side ------------------------------------------------------------------------------------------

@@ -238,6 +238,9 @@ def _evaluate(pair: _Pair, metric: Metric, transform: sitk.Transform) -> float:
     if overlap(pair.points, pair.moving_grid, transform) < LEAST_OVERLAP:
         return float("-inf")
     method = _method(pair, metric)
+    # A value needs no gradient images, whose filters are two thirds of the time (22.8 against 6.6 s for 5 transfers).
+    method.MetricUseFixedImageGradientFilterOff()
+    method.MetricUseMovingImageGradientFilterOff()
     method.SetInitialTransform(transform)
     try:
         return -float(method.MetricEvaluate(pair.fixed, pair.moving))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from LiverSegSSLLib import overlap
 from LiverSegSSLLib.components import bounding_box
 from LiverSegSSLLib.errors import GeometryError
 from LiverSegSSLLib.evaluate.surfaces import SpacingZYX, surface, surface_distances
@@ -36,11 +37,12 @@ class Measures:
 
 
 def dice(truth: NDArray[Any], mask: NDArray[Any]) -> float:
-    """2·|A∩B| / (|A|+|B|). Both empty: 1; exactly one empty: 0."""
+    """:func:`LiverSegSSLLib.overlap.dice`.
+
+    :raises GeometryError: the arrays have different shapes.
+    """
     _require_same_shape(truth, mask)
-    truth, mask = truth != 0, mask != 0
-    total = int(np.count_nonzero(truth)) + int(np.count_nonzero(mask))
-    return 1.0 if total == 0 else 2.0 * int(np.count_nonzero(truth & mask)) / total
+    return overlap.dice(truth, mask)
 
 
 def measure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from LiverSegSSLLib.checksum import sha256_of
 from LiverSegSSLLib.volume import Volume, read_volume, write_volume
 
 LABELS = "labels"
@@ -125,12 +125,6 @@ def read_probability(path: Path) -> Volume:
     """A probability map as it is kept (bytes, p · 255) as float32 in [0, 1], in steps of 1/255."""
     volume = read_volume(path)
     return volume.with_array(volume.array.astype(np.float32) / np.float32(255))
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

@@ -10,12 +10,13 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
+from LiverSegSSLLib.checksum import sha256_of
 from LiverSegSSLLib.cohort.names import safe_key
 from LiverSegSSLLib.cohort.study import Case, Phase, split_case_id
 from LiverSegSSLLib.errors import LabelError, WorkspaceError
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.labels.checks import Grid, checked_mask
-from LiverSegSSLLib.labels.files import LabelFiles, read_probability, sha256_of
+from LiverSegSSLLib.labels.files import LabelFiles, read_probability
 from LiverSegSSLLib.labels.label import NO_PARAMETERS, Label, LabelState, Review, may_become
 from LiverSegSSLLib.labels.ledger import LabelRow, Ledger, ReviewRow, sqlite_url
 from LiverSegSSLLib.labels.marker import Marker, read_marker, write_marker

@@ -9,6 +9,7 @@ from typing import Any
 
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.methods import Method
 from LiverSegSSLLib.learn.options import Preset
 from LiverSegSSLLib.learn.preprocess import image_key
 from LiverSegSSLLib.learn.splits import Fold, FoldName
@@ -26,6 +27,7 @@ def write_card(
     model: Path,
     name: str,
     preset: Preset,
+    method: Method,
     cases: Sequence[TrainingCase],
     held_out: Mapping[str, int],
     seen: Mapping[FoldName, frozenset[str]],
@@ -38,11 +40,13 @@ def write_card(
     card = {
         "name": name,
         "preset": preset.model_dump(mode="json"),
+        "method": method,
         "seed": preset.training.seed,
         "folds": list(seen),
         "held_out": dict(held_out),
         "expert": [case.case_id for case in cases if case.role == "expert"],
         "pseudo": [case.case_id for case in cases if case.role == "pseudo"],
+        "unlabelled": [case.case_id for case in cases if case.role == "unlabelled"],
         "network_output": "background, liver",
         "began_with": {str(fold): _beginning(model / f"fold_{fold}") for fold in seen},
         _SEEN: {str(fold): sorted(images) for fold, images in seen.items()},
@@ -53,7 +57,7 @@ def write_card(
 def images_seen(cases: Sequence[TrainingCase], splits: Sequence[Fold], fold: FoldName) -> frozenset[str]:
     """The images (by :func:`~LiverSegSSLLib.learn.preprocess.image_key`) whose labels a fold is trained on."""
     trained = {case.case_id for case in cases} if fold == "all" else set(splits[fold].train)
-    return frozenset(image_key(case.image) for case in cases if case.case_id in trained)
+    return frozenset(image_key(case.image) for case in cases if case.case_id in trained and case.label is not None)
 
 
 def read_card(model: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.engine import Folders
 from LiverSegSSLLib.learn.cases import IGNORE, TrainingCase
+from LiverSegSSLLib.learn.roles import roles
 
 READER = "SimpleITKIOWithReorient"
 """nnU-Net's reader that brings every image to one orientation; reads NIfTI, NRRD and MHA."""
@@ -34,24 +35,26 @@ def dataset_name(folders: Folders, name: str) -> str:
 
 
 def export_dataset(cases: Sequence[TrainingCase], folder: Path) -> dict[str, Any]:
-    """Write ``dataset.json`` with absolute paths to every image and label; returns what it holds.
+    """Write ``dataset.json`` with absolute paths to every image and label, and the roles; returns what it holds.
 
     The file endings may differ from case to case. nnU-Net's own commands can use the dataset too, except for images
     that are 4-D with one frame, which only this library squeezes, and labels in which the liver is not value 1.
     """
     labels = {"background": 0, "liver": 1}
-    if any(case.has_doubt for case in cases):
+    if any(case.doubt is not None for case in cases):
         labels["ignore"] = IGNORE
     content: dict[str, Any] = {
         "channel_names": {"0": "MRI"},  # any name but CT: z-score
         "labels": labels,
-        "numTraining": len(cases),
+        "numTraining": sum(case.label is not None for case in cases),
         "file_ending": ".nii.gz",
         "overwrite_image_reader_writer": READER,
         "dataset": {
             case.case_id: {"images": [str(case.image.absolute())], "label": str(case.label.absolute())}
             for case in cases
+            if case.label is not None
         },
+        **roles(cases),
     }
     write_json(folder / "dataset.json", content)
     return content

@@ -57,6 +57,7 @@ def train_fold(specification: dict[str, Any], report: Reporter) -> dict[str, Any
         dataset_json=dataset_json,
         device=device,
     )
+    trainer.warn = lambda message: report.warn(message, stage)
     _begin(trainer, specification.get("init"), report, stage)
 
     def listen(numbers: dict[str, float]) -> None:

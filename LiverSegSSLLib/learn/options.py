@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.learn.methods import METHOD_OPTIONS, Bcp, Cps, MeanTeacher, Midss
 from LiverSegSSLLib.resources import resource, table
 from LiverSegSSLLib.spelling import advice
 
@@ -81,6 +82,12 @@ class TrainingOptions(_Strict):
     """Processes that augment; 0: in the training process, which makes a training on CPU repeatable."""
     seed: int = 0
     augmentation: Augmentation = Augmentation()
+    unlabelled_batch: int = Field(default=0, ge=0)
+    """Unlabelled patches a step, for the methods that use some; 0: as many as labelled ones."""
+    cps: Cps = Cps()
+    mean_teacher: MeanTeacher = MeanTeacher()
+    bcp: Bcp = Bcp()
+    midss: Midss = Midss()
 
 
 class Network(_Strict):
@@ -167,7 +174,7 @@ def _explained(error: ValidationError, where: str) -> RecipeError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        models: dict[str, type[BaseModel]] = {"augmentation": Augmentation, "network": Network}
+        models: dict[str, type[BaseModel]] = {"augmentation": Augmentation, "network": Network, **METHOD_OPTIONS}
         known: Iterable[str] = next((models[key] for key in path[:-1] if key in models), TrainingOptions).model_fields
         return RecipeError(f"has no training option {path[-1]!r}", where, advice(path[-1], known))
     message = first["msg"].removeprefix("Value error, ").lower()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from LiverSegSSLLib.learn.dataset import READER
+from LiverSegSSLLib.learn.methods import SECOND_NETWORK
 from LiverSegSSLLib.learn.options import OPTIONS_KEY, Preset
 
 CONFIGURATION = "3d_fullres"
@@ -71,7 +72,10 @@ def plans_from_preset(preset: Preset, dataset: str, fingerprint: dict[str, Any],
 def with_options(plans: dict[str, Any], preset: Preset) -> dict[str, Any]:
     """The plans with the training options and the inference defaults under their own key."""
     options = preset.training.model_dump(mode="json")
-    return {**plans, OPTIONS_KEY: {"preset": preset.name, "training": options, "inference": dict(preset.inference)}}
+    inference = dict(preset.inference)
+    if preset.training.cps.predict_with == "both":
+        inference["networks"] = [SECOND_NETWORK]
+    return {**plans, OPTIONS_KEY: {"preset": preset.name, "training": options, "inference": inference}}
 
 
 def plain_unet(given: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.atomic import write_json
-from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification
+from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification, resolved_device
 from LiverSegSSLLib.errors import RecipeError, TrainingError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase
@@ -20,10 +20,9 @@ from LiverSegSSLLib.learn.planned import moved_plans, with_geometry, with_networ
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS, plans_from_preset, with_options
 from LiverSegSSLLib.learn.preprocess import (
     dataset_fingerprint,
-    doubt_key,
-    file_key,
     fingerprint_case,
     image_key,
+    label_key,
     preprocess,
 )
 
@@ -61,17 +60,6 @@ def prepare(specification: dict[str, Any], report: Reporter) -> dict[str, Any]:
     return {"device": resolved_device(specification["device"]), "written": written}
 
 
-def resolved_device(device: str) -> str:
-    """``auto`` becomes the best there is."""
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("there is no usable GPU", "device cuda", "use --device cpu, or repair the driver")
-    return device
-
-
 def case_from(data: dict[str, Any]) -> TrainingCase:
     """A training case from JSON."""
     paths = {name: Path(data[name]) for name in ("image", "label", "probability") if data[name] is not None}
@@ -88,10 +76,7 @@ def _plans(
 ) -> dict[str, Any]:
     """The plans; made anew when the cases, their labels or the preset's geometry changed."""
     key = {
-        "cases": {
-            case.case_id: [image_key(case.image), file_key(case.label), case.liver_value, *doubt_key(case)]
-            for case in cases
-        },
+        "cases": {case.case_id: [image_key(case.image), *label_key(case)] for case in cases},
         "planner": [preset.planner, preset.gpu_memory_gb, preset.configuration, *_other_than_planned(preset)],
     }
     store = folder / "planned.json"

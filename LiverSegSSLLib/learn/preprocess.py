@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.checksum import sha256_of
 from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase, read_label
@@ -98,12 +99,6 @@ def dataset_fingerprint(cases: Sequence[CaseFingerprint]) -> dict[str, Any]:
     }
 
 
-def file_key(path: Path) -> str:
-    """SHA-256 of a file: it changes when, and only when, the content does."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def image_key(path: Path) -> str:
     """Cheap identity of a source image (they are read-only): its size and its first 64 KiB.
 
@@ -114,9 +109,10 @@ def image_key(path: Path) -> str:
     return f"{path.stat().st_size} {hashlib.sha256(head).hexdigest()}"
 
 
-def doubt_key(case: TrainingCase) -> list[Any]:
-    """Changes when other voxels of the label are ignored; empty when none is."""
-    return [file_key(case.probability), case.certain] if case.probability is not None and case.certain > 0 else []
+def label_key(case: TrainingCase) -> list[Any]:
+    """Changes when the label does, or what counts in it as liver, or which of its voxels are ignored."""
+    doubt = [] if case.doubt is None else [sha256_of(case.doubt), case.certain]
+    return [None if case.label is None else sha256_of(case.label), case.liver_value, *doubt]
 
 
 def case_key(case: TrainingCase, plans: dict[str, Any]) -> str:
@@ -129,9 +125,7 @@ def case_key(case: TrainingCase, plans: dict[str, Any]) -> str:
     parts = [
         _VERSION,
         image_key(case.image),
-        file_key(case.label),
-        case.liver_value,
-        *doubt_key(case),
+        *label_key(case),
         configuration,
         plans["transpose_forward"],
     ]

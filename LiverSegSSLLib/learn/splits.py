@@ -17,10 +17,11 @@ FoldName = int | Literal["all"]
 
 @dataclass(frozen=True)
 class Fold:
-    """Case ids that a fold's model is trained on, and those held out from it, each sorted."""
+    """Case ids that a fold's model is trained on, those held out from it, and those it sees without a label; sorted."""
 
     train: tuple[str, ...]
     val: tuple[str, ...]
+    unlabelled: tuple[str, ...] = ()
 
 
 def make_folds(cases: Sequence[TrainingCase], folds: int, seed: int = 0) -> tuple[Fold, ...]:
@@ -28,15 +29,16 @@ def make_folds(cases: Sequence[TrainingCase], folds: int, seed: int = 0) -> tupl
 
     Each pseudo-labelled case is held out in exactly one fold, together with every other pseudo-labelled case of its
     group (patient); each fold trains on all expert cases and on the pseudo-labelled ones of the other folds. Without
-    pseudo labels it is an ordinary cross-validation over the groups of the expert cases. With fewer groups than
-    ``folds`` there are as many folds as groups. The order of ``cases`` does not matter.
+    pseudo labels it is an ordinary cross-validation over the groups of the expert cases. Unlabelled cases are in every
+    fold. With fewer groups than ``folds`` there are as many folds as groups. The order of ``cases`` does not matter.
 
     :param seed: another seed, another split.
     :raises BadInputError: a fold would have nothing to train on.
     """
     pseudo = [case for case in cases if case.role == "pseudo"]
     expert = [case for case in cases if case.role == "expert"]
-    if folds < 1 or not cases:
+    unlabelled = tuple(sorted(case.case_id for case in cases if case.role == "unlabelled"))
+    if folds < 1 or not (pseudo or expert):
         raise BadInputError("cannot be split into folds", f"{len(cases)} cases, {folds} folds", "use one fold or more")
     dealt = pseudo or expert
     always = {case.case_id for case in expert} if pseudo else set()
@@ -50,7 +52,7 @@ def make_folds(cases: Sequence[TrainingCase], folds: int, seed: int = 0) -> tupl
             raise BadInputError(
                 "leaves nothing to train on when it is held out", ", ".join(sorted(val)), "train on all cases (folds 1)"
             )
-        result.append(Fold(tuple(sorted(train)), tuple(sorted(val))))
+        result.append(Fold(tuple(sorted(train)), tuple(sorted(val)), unlabelled))
     return tuple(result)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -15,22 +14,22 @@ from typing import Any
 
 from LiverSegSSLLib import errors
 from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.checksum import sha256_of
 from LiverSegSSLLib.engine import Child, Folders, environment
-from LiverSegSSLLib.errors import LiverSegError, TrainingError
+from LiverSegSSLLib.errors import BadInputError, LiverSegError, TrainingError
 from LiverSegSSLLib.events import SILENT, Event, Reporter
+from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.learn.card import images_seen, write_card
 from LiverSegSSLLib.learn.cases import TrainingCase, check_cases
 from LiverSegSSLLib.learn.dataset import dataset_name, export_dataset
 from LiverSegSSLLib.learn.fold import FINAL
+from LiverSegSSLLib.learn.methods import METHOD_OPTIONS, SUPERVISED, TRAINERS, Method
 from LiverSegSSLLib.learn.options import Preset, load_preset
 from LiverSegSSLLib.learn.planned import moved_plans
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
-from LiverSegSSLLib.learn.preprocess import doubt_key, file_key, image_key
+from LiverSegSSLLib.learn.preprocess import image_key, label_key
 from LiverSegSSLLib.learn.splits import Fold, FoldName, held_out_fold, make_folds
 from LiverSegSSLLib.learn.warm_start import Origin, Start, find_origin
-
-TRAINER = "LiverSegTrainer"
-"""The class that nnU-Net looks up by name."""
 
 _POLL_S = 0.2
 
@@ -52,6 +51,9 @@ class TrainSpec:
         checkpoint, or ``models:NAME`` (see :func:`LiverSegSSLLib.learn.warm_start.find_origin`). Fold i begins with
         fold i of a model folder, or another that was not trained on a case which fold i holds out now; if there is
         none, from scratch, with a warning.
+    :param method: how to learn, see :mod:`LiverSegSSLLib.learn.methods`; all but ``supervised`` need unlabelled cases.
+    :param splits: exactly these folds, numbered as they stand, instead of ``folds``. They may name any labelled case
+        as unlabelled.
     """
 
     name: str
@@ -65,6 +67,8 @@ class TrainSpec:
     threads: int = 0
     parallel_folds: int = 0
     init: Path | str | None = None
+    method: Method = SUPERVISED
+    splits: tuple[Fold, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,9 @@ def train(spec: TrainSpec, report: Reporter = SILENT) -> RunResult:
     preset = load_preset(spec.preset, spec.options, spec.seed, begins_with_weights=spec.init is not None)
     origin = None if spec.init is None else find_origin(spec.init)
     cases = check_cases(spec.cases, report)
-    splits = make_folds(cases, spec.folds, spec.seed) if spec.folds > 1 else ()
-    names: tuple[FoldName, ...] = tuple(range(len(splits))) if len(splits) > 1 else ("all",)
-    held_out = held_out_fold(splits) if len(splits) > 1 else {}
+    splits = _splits(spec, cases)
+    names: tuple[FoldName, ...] = tuple(range(len(splits))) if splits else ("all",)
+    held_out = {} if spec.splits else held_out_fold(splits)
     folders = Folders(spec.folder.absolute())
     run = _Run(spec, preset, cases, splits, folders, dataset_name(folders, spec.name), origin, report)
     _begin_or_continue(run)
@@ -106,9 +110,27 @@ def train(spec: TrainSpec, report: Reporter = SILENT) -> RunResult:
     if todo:
         _train_folds(run, todo, _prepare(run))
     curves = {name: tuple(_curve(run.fold(name))) for name in names}
-    write_card(run.model, spec.name, preset, cases, held_out, {name: _seen(run, name) for name in names})
+    write_card(run.model, spec.name, preset, spec.method, cases, held_out, {name: _seen(run, name) for name in names})
     seconds = time.monotonic() - start
     return RunResult(spec.name, run.model, names, MappingProxyType(held_out), MappingProxyType(curves), seconds)
+
+
+def _splits(spec: TrainSpec, cases: Sequence[TrainingCase]) -> tuple[Fold, ...]:
+    """The folds; none: one model trained on everything.
+
+    :raises BadInputError: the method learns from unlabelled cases too, and there is none.
+    """
+    if spec.splits:
+        splits = spec.splits
+    else:
+        splits = make_folds(cases, spec.folds, spec.seed) if spec.folds > 1 else ()
+        # Of a single group no fold can be held out.
+        splits = splits if len(splits) > 1 else ()
+    seen = [fold.unlabelled for fold in splits] or [tuple(case.case_id for case in cases if case.label is None)]
+    if spec.method != SUPERVISED and not all(seen):
+        remedy = "add images without a label, or use the method supervised"
+        raise BadInputError(f"learns from unlabelled images too, and there is none: {spec.method}", spec.name, remedy)
+    return splits
 
 
 @dataclass(frozen=True)
@@ -125,9 +147,14 @@ class _Run:
     report: Reporter
 
     @property
+    def trainer(self) -> str:
+        """The class that nnU-Net looks up by name."""
+        return TRAINERS[self.spec.method]
+
+    @property
     def model(self) -> Path:
         """The model folder."""
-        return self.folders.results / self.dataset / f"{TRAINER}__{PLANS}__{CONFIGURATION}"
+        return self.folders.results / self.dataset / f"{self.trainer}__{PLANS}__{CONFIGURATION}"
 
     @property
     def preprocessed(self) -> Path:
@@ -137,10 +164,7 @@ class _Run:
     @property
     def cores(self) -> int:
         """Processor cores to use."""
-        if self.spec.threads:
-            return self.spec.threads
-        available = getattr(os, "sched_getaffinity", None)
-        return len(available(0)) if available is not None else (os.cpu_count() or 1)
+        return self.spec.threads or usable_cores()
 
     def fold(self, name: FoldName) -> Path:
         """The folder of a fold."""
@@ -166,8 +190,7 @@ def _prepare(run: _Run) -> str:
     """Export, plan, preprocess; returns the device."""
     raw = run.folders.raw / run.dataset
     export_dataset(run.cases, raw)
-    splits = [{"train": fold.train, "val": fold.val} for fold in run.splits]
-    write_json(run.preprocessed / "splits_final.json", splits)
+    write_json(run.preprocessed / "splits_final.json", [asdict(fold) for fold in run.splits])
     specification = {
         "cases": [{**asdict(case), **_as_text(case)} for case in run.cases],
         "raw": str(raw),
@@ -193,7 +216,7 @@ def _prepare(run: _Run) -> str:
 def _as_text(case: TrainingCase) -> dict[str, str | None]:
     return {
         "image": str(case.image),
-        "label": str(case.label),
+        "label": None if case.label is None else str(case.label),
         "probability": None if case.probability is None else str(case.probability),
     }
 
@@ -222,7 +245,7 @@ def _start_fold(run: _Run, name: FoldName, device: str, threads: int) -> Child:
     specification = {
         "stage": stage,
         "fold": name,
-        "trainer": TRAINER,
+        "trainer": run.trainer,
         "device": device,
         "threads": threads,
         "preprocessed": str(run.preprocessed),
@@ -247,7 +270,7 @@ def _beginning(run: _Run, name: FoldName) -> dict[str, Any] | None:
         "checkpoint": str(start.checkpoint),
         "keep_heads": start.keep_heads,
         "label": run.origin.label,
-        "sha256": file_key(start.checkpoint),
+        "sha256": sha256_of(start.checkpoint),
     }
 
 
@@ -284,16 +307,14 @@ def _require_success(child: Child, what: str) -> None:
 
 
 def _identity(run: _Run) -> str:
-    # What is newest counts only where it is used: trainings of the last version go on. (with_init has done its work.)
-    unused = {"with_init"} | {name for name in ("network", "plan_from") if getattr(run.preset, name) is None}
+    # (with_init has done its work; options of other methods change nothing here.)
+    others = {name for name in METHOD_OPTIONS if name != run.spec.method.replace("-", "_")}
+    unused: dict[str, Any] = {"with_init": True, "training": others}
     parts: list[Any] = [
         run.preset.model_dump(mode="json", exclude=unused),
-        [
-            [case.case_id, image_key(case.image), file_key(case.label), case.liver_value, case.role, *doubt_key(case)]
-            for case in run.cases
-        ],
-        [[fold.train, fold.val] for fold in run.splits],
-        None if run.origin is None else [file_key(path) for path in run.origin.checkpoints],
+        [[case.case_id, image_key(case.image), *label_key(case), case.role] for case in run.cases],
+        [asdict(fold) for fold in run.splits],
+        None if run.origin is None else [sha256_of(path) for path in run.origin.checkpoints],
     ]
     if run.preset.plan_from is not None:
         parts.append(moved_plans(Path(run.preset.plan_from), run.dataset))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -18,13 +16,18 @@ from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.learn.augment import training_transforms
+from LiverSegSSLLib.learn.average import WeightAverage
 from LiverSegSSLLib.learn.networks.pretrained import begin_with
 from LiverSegSSLLib.learn.options import OPTIONS_KEY, TrainingOptions
+from LiverSegSSLLib.learn.randomness import seed_everything
+from LiverSegSSLLib.learn.roles import expert_ids, unlabelled_ids
 
 AVERAGE_KEY = "liversegssl_raw_weights"
 """In checkpoints of a training with averaged weights: the weights that the optimiser works on."""
 
 Listener = Callable[[dict[str, float]], None]
+State = dict[str, Any]
+"""What a checkpoint holds beside nnU-Net's entries: tensors, numbers and text alone."""
 
 
 class LiverSegTrainer(nnUNetTrainer):
@@ -34,8 +37,10 @@ class LiverSegTrainer(nnUNetTrainer):
     a training that was killed and continued ends with the same weights as one that was not.
 
     Attributes:
-        listener: called after each epoch with numbers for the curves; what nnU-Net calls pseudo Dice is
-            ``agreement``, for it is measured against labels that are pseudo labels themselves.
+        listener: called after each epoch with numbers for the curves. What nnU-Net calls pseudo Dice is ``dice``
+            where it is measured on expert labels that are held out, else ``agreement``: with labels that are pseudo
+            labels themselves, or trained on.
+        warn: called with what a person should know.
     """
 
     def __init__(
@@ -58,9 +63,9 @@ class LiverSegTrainer(nnUNetTrainer):
         self.probabilistic_oversampling = options.probabilistic_oversampling
         self.save_every = options.save_every
         self.listener: Listener | None = None
-        self._average: dict[str, torch.Tensor] | None = None
-        self._raw: dict[str, torch.Tensor] | None = None
-        self._steps = 0
+        self.warn: Callable[[str], None] = self.print_to_log_file
+        self._average: WeightAverage | None = None
+        self._judged = "agreement"
         # Our report draws the curves; nnU-Net's picture takes a second an epoch.
         self.logger.plot_progress_png = lambda output_folder: None
 
@@ -70,6 +75,7 @@ class LiverSegTrainer(nnUNetTrainer):
         """Build the network; its first weights depend on the seed and the fold only."""
         self._seed(-1)
         super().initialize()
+        self._average = self._averaged(self._module())
 
     def begin_with(self, checkpoint: Path, keep_heads: bool) -> str:
         """Begin with the weights of another training instead of random ones; after :meth:`initialize`.
@@ -84,10 +90,15 @@ class LiverSegTrainer(nnUNetTrainer):
 
     def configure_optimizers(self) -> tuple[Any, Any]:
         """SGD as nnU-Net has it, or AdamW, which reaches a useful network in far fewer iterations."""
-        if self.options.optimizer == "sgd":
-            return super().configure_optimizers()
-        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
+        optimizer = self.optimizer_for(self.network)
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+
+    def optimizer_for(self, network: torch.nn.Module) -> torch.optim.Optimizer:
+        """The optimiser that the options name, for the parameters of a network."""
+        rate, decay = self.initial_lr, self.weight_decay
+        if self.options.optimizer == "adamw":
+            return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
+        return torch.optim.SGD(network.parameters(), rate, weight_decay=decay, momentum=0.99, nesterov=True)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, Any, Any, Any]:
         """nnU-Net's choice, with our mirror axes; thick slices need no 2-D mode in our own scheme."""
@@ -98,13 +109,21 @@ class LiverSegTrainer(nnUNetTrainer):
             flat, initial = False, _larger_patch(self.configuration_manager.patch_size)
         return rotation, flat, initial, axes
 
-    def get_training_transforms(self, patch_size: Any, *args: Any, **kwargs: Any) -> Any:
-        """Ours or nnU-Net's, as the options say."""
+    def get_training_transforms(self, patch_size: Any, rotation: Any, scales: Any, *args: Any, **kwargs: Any) -> Any:
+        """Ours or nnU-Net's, as the options say. ``scales``: of the outputs that have a target; ``None``: one."""
         if self.options.augmentation.scheme == "nnunet":
-            return nnUNetTrainer.get_training_transforms(patch_size, *args, **kwargs)
-        return training_transforms(
-            self.options.augmentation, tuple(int(side) for side in patch_size), self._get_deep_supervision_scales()
-        )
+            return nnUNetTrainer.get_training_transforms(patch_size, rotation, scales, *args, **kwargs)
+        return training_transforms(self.options.augmentation, tuple(int(side) for side in patch_size), scales)
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Labelled cases to train on and to judge by: of those held out the expert's, where there are such."""
+        train, val = super().do_split()
+        unlabelled, expert = unlabelled_ids(self.dataset_json), expert_ids(self.dataset_json)
+        train = [case for case in train if case not in unlabelled]
+        val = [case for case in val if case not in unlabelled]
+        true = [case for case in val if case in expert and case not in train]
+        self._judged = "dice" if true else "agreement"
+        return train, true or val
 
     # --- one step, one epoch ------------------------------------------------------------------------------------
 
@@ -115,7 +134,8 @@ class LiverSegTrainer(nnUNetTrainer):
         """
         outcome: dict[str, Any] = super().train_step(batch)
         self._require_finite(float(outcome["loss"]))
-        self._update_average()
+        for average in self.averages():
+            average.update()
         return outcome
 
     def on_train_epoch_start(self) -> None:
@@ -129,7 +149,8 @@ class LiverSegTrainer(nnUNetTrainer):
 
     def on_validation_epoch_start(self) -> None:
         """Judge what would be saved: the averaged weights."""
-        self._swap_in_average()
+        for average in self.averages():
+            average.swap_in()
         super().on_validation_epoch_start()
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
@@ -140,15 +161,21 @@ class LiverSegTrainer(nnUNetTrainer):
     def on_epoch_end(self) -> None:
         """Checkpoint, then tell the listener."""
         super().on_epoch_end()
-        self._swap_out_average()
+        for average in self.averages():
+            average.swap_out()
         write_json(Path(self.output_folder) / "curve.json", self.curve())
         if self.listener is not None:
             self.listener(self.curve()[-1])
 
     def on_train_end(self) -> None:
         """The final model is the averaged one."""
-        self._swap_in_average()
+        for average in self.averages():
+            average.swap_in()
         super().on_train_end()
+
+    def averages(self) -> list[WeightAverage]:
+        """The running averages of all networks that are trained."""
+        return [] if self._average is None else [self._average]
 
     def curve(self) -> list[dict[str, float]]:
         """One dictionary per finished epoch, since the beginning (also across restarts)."""
@@ -159,7 +186,7 @@ class LiverSegTrainer(nnUNetTrainer):
                 "epochs": self.num_epochs,
                 "loss": float(log["train_losses"][epoch]),
                 "val_loss": float(log["val_losses"][epoch]),
-                "agreement": float(log["mean_fg_dice"][epoch]),
+                self._judged: float(log["mean_fg_dice"][epoch]),
                 "learning_rate": float(log["lrs"][epoch]),
                 "seconds": float(log["epoch_end_timestamps"][epoch] - log["epoch_start_timestamps"][epoch]),
             }
@@ -174,24 +201,42 @@ class LiverSegTrainer(nnUNetTrainer):
             return
         temporary = f"{filename}.writing"
         super().save_checkpoint(temporary)
-        if self._raw is not None:
-            checkpoint = load_checkpoint(temporary)
-            checkpoint[AVERAGE_KEY] = self._raw
-            torch.save(checkpoint, temporary)
+        state = self.further_state()
+        if state:
+            torch.save({**load_checkpoint(temporary), **state}, temporary)
         with Path(temporary).open("rb+") as file:
             os.fsync(file.fileno())
         Path(temporary).replace(filename)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
-        """As nnU-Net, and the weights that the optimiser works on."""
+        """As nnU-Net, and the weights that the optimiser works on.
+
+        :raises TrainingError: the checkpoint is that of another trainer.
+        """
         # First ours: nnU-Net would also run what a foreign file contains. (It says that it takes a dictionary too;
         # 2.8.1 then stumbles over a name.)
         checkpoint = load_checkpoint(filename_or_checkpoint, self.device)
+        theirs, own = checkpoint.get("trainer_name"), type(self).__name__
+        if theirs != own:
+            remedy = "start the training anew, or begin with the weights alone (--init)"
+            raise TrainingError(f"is a checkpoint of {theirs}, not of {own}", filename_or_checkpoint, remedy)
         super().load_checkpoint(filename_or_checkpoint)
-        if AVERAGE_KEY in checkpoint:
-            self._average = {name: value.clone() for name, value in self._module().state_dict().items()}
-            self._module().load_state_dict(checkpoint[AVERAGE_KEY])
-            self._steps = self.current_epoch * self.num_iterations_per_epoch - 1
+        self.restore_further(checkpoint)
+
+    def further_state(self) -> State:
+        """What a checkpoint holds beside nnU-Net's entries; empty: nothing."""
+        raw = None if self._average is None else self._average.raw
+        return {} if raw is None else {AVERAGE_KEY: raw}
+
+    def restore_further(self, checkpoint: State) -> None:
+        """Take back what :meth:`further_state` gave; after nnU-Net's entries."""
+        if self._average is not None and AVERAGE_KEY in checkpoint:
+            self._average.resume(checkpoint[AVERAGE_KEY], self.steps_done)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps in the finished epochs."""
+        return int(self.current_epoch * self.num_iterations_per_epoch)
 
     # --- nothing to see here ------------------------------------------------------------------------------------
 
@@ -201,11 +246,11 @@ class LiverSegTrainer(nnUNetTrainer):
     # --- helpers ------------------------------------------------------------------------------------------------
 
     def _seed(self, epoch: int) -> None:
-        fold = -1 if self.fold == "all" else int(self.fold)
-        state = np.random.SeedSequence([self.options.seed, fold + 1, epoch + 1]).generate_state(2)
-        random.seed(int(state[0]))
-        np.random.seed(int(state[0]))
-        torch.manual_seed(int(state[1]))
+        seed_everything(*self._entropy(epoch))
+
+    def _entropy(self, epoch: int) -> tuple[int, int, int]:
+        """What the random numbers of an epoch (−1: of the first weights) begin from."""
+        return self.options.seed, 0 if self.fold == "all" else int(self.fold) + 1, epoch + 1
 
     def _require_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -219,29 +264,9 @@ class LiverSegTrainer(nnUNetTrainer):
         module = self.network.module if self.is_ddp else self.network
         return getattr(module, "_orig_mod", module)
 
-    def _update_average(self) -> None:
-        if not self.options.average_weights:
-            return
-        weights = self._module().state_dict()
-        if self._average is None:
-            self._average = {name: value.clone() for name, value in weights.items()}
-            return
-        # Early on the memory is short, or the first weights would linger.
-        self._steps += 1
-        decay = min(self.options.average_weights, self._steps / (self._steps + 10))
-        for name, value in weights.items():
-            self._average[name].lerp_(value, 1 - decay)
-
-    def _swap_in_average(self) -> None:
-        if self._average is None or self._raw is not None:
-            return
-        self._raw = {name: value.clone() for name, value in self._module().state_dict().items()}
-        self._module().load_state_dict(self._average)
-
-    def _swap_out_average(self) -> None:
-        if self._raw is not None:
-            self._module().load_state_dict(self._raw)
-            self._raw = None
+    def _averaged(self, module: torch.nn.Module) -> WeightAverage | None:
+        decay = self.options.average_weights
+        return WeightAverage(module, decay) if decay else None
 
 
 def _larger_patch(patch_size: Any) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from LiverSegSSLLib.engine import child_failed, child_reporter, child_specification
-from LiverSegSSLLib.errors import LiverSegError, TrainingError
+from LiverSegSSLLib.errors import LiverSegError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.volume import read_volume, write_volume
 
@@ -35,8 +35,6 @@ def predict_cases(specification: dict[str, Any], report: Reporter) -> list[dict[
     from LiverSegSSLLib.predict.settings import PredictionSettings
 
     device = specification["device"]
-    if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("there is no usable GPU", "device cuda", "use --device cpu, or repair the driver")
     torch.set_num_threads(int(specification["threads"]) if device == "cpu" else 1)
     settings = PredictionSettings(**specification["settings"])
     total, results = len(specification["cases"]), list[dict[str, Any]]()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,9 +12,10 @@ from typing import Any
 
 from LiverSegSSLLib import errors
 from LiverSegSSLLib.atomic import write_json
-from LiverSegSSLLib.engine import Child, Folders, environment
+from LiverSegSSLLib.engine import Child, Folders, environment, resolved_device
 from LiverSegSSLLib.errors import BadInputError, JobError, LiverSegError
 from LiverSegSSLLib.events import SILENT, Event, Reporter
+from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 
 MOST_AT_ONCE = 4
@@ -79,7 +79,7 @@ def predict(
     if not tasks:
         return ()
     cases = sorted((_case(task, folds, held_out or {}) for task in tasks), key=lambda case: str(case["folds"]))
-    device, threads = _resolved(device), threads or _cores()
+    device, threads = resolved_device(device), threads or usable_cores()
     # Resampling takes one core however many there are: cases side by side, each with its share of the cores.
     at_once = max(1, min(threads, MOST_AT_ONCE, len(cases) // FEWEST_CASES)) if device == "cpu" else 1
     specification = {
@@ -162,17 +162,3 @@ def _result(task: PredictionTask, outcome: dict[str, Any]) -> PredictionResult:
         bool(outcome["empty"]),
         str(outcome["failure"]),
     )
-
-
-def _resolved(device: str) -> str:
-    """What ``auto`` means here."""
-    if device != "auto":
-        return device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _cores() -> int:
-    available = getattr(os, "sched_getaffinity", None)
-    return len(available(0)) if available is not None else (os.cpu_count() or 1)

@@ -16,14 +16,14 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from LiverSegSSLLib.checkpoint import load_checkpoint
+from LiverSegSSLLib.checkpoint import NETWORKS_KEY, load_checkpoint
 from LiverSegSSLLib.components import largest_component
 from LiverSegSSLLib.edges import follow_edges
 from LiverSegSSLLib.engine import trainer_class
 from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 from LiverSegSSLLib.predict.windows import adaptive_step, window_starts
-from LiverSegSSLLib.volume import Volume, axes_of, orient
+from LiverSegSSLLib.volume import Volume, axes_of, orient, resize_nearest
 
 ORIENTATION = "RAS"
 """The orientation in which models of this library see every image (nnU-Net's SimpleITKIOWithReorient)."""
@@ -114,7 +114,7 @@ class Ensemble:
         probability = torch.sigmoid(torch.logsumexp(logits[1:], 0) - logits[0]).numpy()
         coarse = np.stack([probability > 0.5, probability]).astype(np.float32)
         shape = properties["shape_after_cropping_and_before_resampling"]
-        mask, probability = _nearest(coarse[0], shape) > 0.5, _nearest(coarse[1], shape)
+        mask, probability = resize_nearest(coarse[0], shape) > 0.5, resize_nearest(coarse[1], shape)
         return _uncropped(mask, properties, plans, np.uint8), _uncropped(probability, properties, plans, np.float32)
 
 
@@ -157,24 +157,19 @@ def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], p
         enable_deep_supervision=False,
     )
     network.load_state_dict(first["network_weights"])
+    weights = [checkpoint["network_weights"] for checkpoint in checkpoints]
+    for name in plans.get("liversegssl", {}).get("inference", {}).get("networks", ()):
+        further = [checkpoint.get(NETWORKS_KEY, {}) for checkpoint in checkpoints]
+        weights += [networks[name]["weights"] for networks in further if name in networks]
     predictor.manual_initialization(
         network,
         manager,
         configuration,
-        [checkpoint["network_weights"] for checkpoint in checkpoints],
+        weights,
         dataset_json,
         first["trainer_name"],
         first.get("inference_allowed_mirroring_axes"),
     )
-
-
-def _nearest(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Nearest-neighbour resampling between grids over the same box; array (z, y, x)."""
-    index = [
-        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
-        for old, new in zip(array.shape, shape, strict=True)
-    ]
-    return array[np.ix_(*index)]
 
 
 def _uncropped(array: np.ndarray, properties: dict[str, Any], plans: Any, dtype: Any) -> np.ndarray:

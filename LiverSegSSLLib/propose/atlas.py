@@ -26,6 +26,7 @@ from LiverSegSSLLib.align.soft_mask import carried_distance
 from LiverSegSSLLib.align.working import coarser
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.edges import follow_edges
+from LiverSegSSLLib.overlap import dice
 from LiverSegSSLLib.propose.fusion import fuse
 from LiverSegSSLLib.propose.proposer import RunsAnywhere, require, seed_for
 from LiverSegSSLLib.propose.refine import Refinement, refine
@@ -143,7 +144,7 @@ class AtlasProposer(RunsAnywhere):
         measurements = {
             "similarity": float(np.mean([one.similarity for one in carried])),
             "atlas_agreement": _agreement([one.distance_mm for one in carried]),
-            "refinement_dice": _dice(prior >= 0.5, better >= 0.5),
+            "refinement_dice": dice(prior >= 0.5, better >= 0.5),
         }
         return finished(probability, measurements)
 
@@ -215,10 +216,5 @@ def _prepared(image: Path, _modified: int, spacing_mm: float) -> Body | None:
 
 def _agreement(distances: Sequence[NDArray[np.float32]]) -> float:
     """Mean Dice between the carried masks; NaN for a single one."""
-    pairs = [_dice(a > 0, b > 0) for a, b in combinations(distances, 2)]
+    pairs = [dice(a > 0, b > 0) for a, b in combinations(distances, 2)]
     return float(np.mean(pairs)) if pairs else float("nan")
-
-
-def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    total = int(a.sum()) + int(b.sum())
-    return 2.0 * int((a & b).sum()) / total if total else 1.0

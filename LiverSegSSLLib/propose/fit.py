@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from LiverSegSSLLib.align.soft_mask import signed_distance_mm, within
 from LiverSegSSLLib.components import largest_component
+from LiverSegSSLLib.overlap import dice
 from LiverSegSSLLib.volume import Volume
 
 SHIFT_MM = 12.0
@@ -91,7 +92,7 @@ def coarse_liver(image: Volume, mask: Volume) -> NDArray[np.bool_]:
 
 def agreement(image: Volume, mask: Volume) -> float:
     """Dice of the mask with :func:`coarse_liver`."""
-    return _dice(coarse_liver(image, mask), mask.array > 0)
+    return dice(coarse_liver(image, mask), mask.array > 0)
 
 
 def kidney_agreement(image: Volume, kidney: Volume, others: NDArray[np.bool_], dark: bool = False) -> float:
@@ -112,7 +113,7 @@ def kidney_agreement(image: Volume, kidney: Volume, others: NDArray[np.bool_], d
     spacing = image.geometry.spacing_zyx
     cleaned = ndimage.binary_opening(found, _ball(2.0, spacing))
     cleaned = ndimage.binary_closing(largest_component(cleaned), _ball(4.0, spacing)) & region
-    return _dice(np.stack([ndimage.binary_fill_holes(plane) for plane in cleaned]), kidney.array > 0)
+    return dice(np.stack([ndimage.binary_fill_holes(plane) for plane in cleaned]), kidney.array > 0)
 
 
 def _ball(radius_mm: float, spacing_zyx: tuple[float, float, float]) -> NDArray[np.bool_]:
@@ -122,8 +123,3 @@ def _ball(radius_mm: float, spacing_zyx: tuple[float, float, float]) -> NDArray[
     squares = sum((axis * own / radius_mm) ** 2 for axis, own in zip(grid, spacing_zyx, strict=True))
     ball: NDArray[np.bool_] = np.asarray(squares) <= 1.0
     return ball
-
-
-def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    total = int(a.sum()) + int(b.sum())
-    return 2.0 * int((a & b).sum()) / total if total else 1.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from LiverSegSSLLib.checksum import sha256_of
 from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.jobs.executors import usable_cores
@@ -191,6 +192,4 @@ def _predicted(
 
 def _identity(model: Path) -> str:
     """What tells one training from another: the checksums of its checkpoints."""
-    from LiverSegSSLLib.labels.files import sha256_of
-
     return digest_of([sha256_of(path) for path in sorted(model.glob("fold_*/checkpoint_final.pth"))])

@@ -13,8 +13,6 @@ from LiverSegSSLLib.learn.train import TrainSpec, train
 from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
 from LiverSegSSLLib.rounds.session import Session, checksums
 
-MODEL = "liversegssl_model.json"
-
 
 def train_round(session: Session, round_number: int) -> dict[str, Any]:
     """Train the model of a round; ``model`` (folder), ``folds``, ``held_out`` (case id → fold), ``curves``.
@@ -29,8 +27,7 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
     cases += [_case(session, label, "pseudo") for label in pseudo.values()]
     warm = session.state.output(f"round {round_number - 1}: train") if learn.warm_start else None
     inputs = {
-        # A stage of the last version, which knew no init, is still done.
-        "learn": learn.model_dump(mode="json", exclude={"init"} if learn.init is None else None),
+        "learn": learn.model_dump(mode="json"),
         "seed": session.recipe.seed,
         "expert": checksums(expert),
         "pseudo": checksums(pseudo),

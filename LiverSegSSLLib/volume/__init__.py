@@ -13,7 +13,7 @@ from LiverSegSSLLib.volume.read import (
     read_volume,
     require_whole,
 )
-from LiverSegSSLLib.volume.resample import Interpolation, axes_of, orient, resample, with_spacing
+from LiverSegSSLLib.volume.resample import Interpolation, axes_of, orient, resample, resize_nearest, with_spacing
 from LiverSegSSLLib.volume.write import write_volume
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "require_same_grid",
     "require_whole",
     "resample",
+    "resize_nearest",
     "to_sitk",
     "with_spacing",
     "write_volume",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from LiverSegSSLLib.volume.grid import Geometry, Volume, from_sitk, to_sitk
 
@@ -75,6 +77,19 @@ def orient(volume: Volume, axes: str = "LPS") -> Volume:
     import SimpleITK as sitk
 
     return replace(from_sitk(sitk.DICOMOrient(to_sitk(volume), axes)), trailing_singleton=volume.trailing_singleton)
+
+
+def resize_nearest(array: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """Nearest-neighbour resize between grids over the same box: the element that holds the new one's centre.
+
+    :param array: of any number of axes.
+    :param shape: the new length of each.
+    """
+    index = [
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
+        for old, new in zip(array.shape, shape, strict=True)
+    ]
+    return array[np.ix_(*index)]
 
 
 def axes_of(geometry: Geometry) -> str:

@@ -24,6 +24,7 @@ from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
 from LiverSegSSLLib.predict.predict import PredictionResult, PredictionTask, predict
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import Geometry, Volume, read_mask, read_volume, write_volume
+from Testing.integration.nnunet_itself import nnunet_masks
 
 TINY = {
     "epochs": 3,
@@ -141,21 +142,9 @@ def test_masks_and_probabilities_lie_on_each_images_own_grid_in_its_file_shape(f
 def test_masks_are_those_of_nnunets_own_predictor(
     first: Round, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-    from nnunetv2.inference import predict_from_raw_data
-
-    from LiverSegSSLLib.engine import trainer_class
-
-    # nnU-Net's lookup would import every trainer it ships, with their optional packages.
-    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", trainer_class)
-    theirs = predict_from_raw_data.nnUNetPredictor(
-        tile_step_size=0.5, use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False
-    )
-    theirs.initialize_from_trained_model_folder(str(first.result.model_folder), (0, 1))
     tasks = [task for task in first.tasks if task.case_id != "s3__GED4"]  # their reader cannot turn 4-D files
-    files = [[str(task.image)] for task in tasks]
-    outputs = [str(tmp_path / task.case_id) for task in tasks]
-    theirs.predict_from_files_sequential(files, outputs)
+    images = {task.case_id: task.image for task in tasks}
+    theirs = nnunet_masks(first.result.model_folder, (0, 1), images, tmp_path, monkeypatch)
     ours = predict(
         first.result.model_folder,
         [PredictionTask(task.case_id, task.image, tmp_path / f"{task.case_id}_ours.nii.gz") for task in tasks],
@@ -164,9 +153,10 @@ def test_masks_are_those_of_nnunets_own_predictor(
         threads=1,
     )
     liver = 0
-    for result, output in zip(ours, outputs, strict=True):
+    assert [result.case_id for result in ours] == list(theirs)
+    for result in ours:
         assert result.mask is not None
-        expected = read_mask(Path(output + ".nii.gz"))
+        expected = read_mask(theirs[result.case_id])
         assert expected.geometry.same_grid(read_volume(result.mask).geometry)
         assert np.array_equal(read_mask(result.mask).array, expected.array), result.case_id
         liver += int(expected.array.sum())

@@ -21,6 +21,7 @@ from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
 from LiverSegSSLLib.predict.predict import PredictionTask, predict
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import Geometry, Volume, read_mask, read_volume, write_volume
+from Testing.integration.nnunet_itself import nnunet_masks
 
 TINY = {
     "epochs": 1,
@@ -128,25 +129,15 @@ def test_the_plans_name_the_network_and_the_card_says_where_it_began_and_what_it
 def test_masks_are_those_of_nnunets_own_predictor(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nnunetv2.inference import predict_from_raw_data
-
-    from LiverSegSSLLib.engine import trainer_class
-
-    # nnU-Net's lookup would import every trainer it ships, with their optional packages.
-    monkeypatch.setattr(predict_from_raw_data, "recursive_find_trainer_class_by_name", trainer_class)
-    theirs = predict_from_raw_data.nnUNetPredictor(
-        tile_step_size=0.5, use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False
-    )
-    theirs.initialize_from_trained_model_folder(str(chain.ours.model_folder), ("all",))
-    outputs = [str(tmp_path / case.case_id) for case in chain.cases]
-    theirs.predict_from_files_sequential([[str(case.image)] for case in chain.cases], outputs)
+    images = {case.case_id: case.image for case in chain.cases}
+    theirs = nnunet_masks(chain.ours.model_folder, ("all",), images, tmp_path, monkeypatch)
     tasks = [PredictionTask(c.case_id, c.image, tmp_path / f"{c.case_id}_ours.nii.gz") for c in chain.cases]
     settings = PredictionSettings(step=0.5, mirroring=False, largest=False, edges=False)
-    for result, output in zip(
-        predict(chain.ours.model_folder, tasks, settings=settings, device="cpu", threads=1), outputs, strict=True
-    ):
+    ours = predict(chain.ours.model_folder, tasks, settings=settings, device="cpu", threads=1)
+    assert [result.case_id for result in ours] == list(theirs)
+    for result in ours:
         assert result.failure == "" and result.mask is not None
-        expected, found = read_mask(Path(f"{output}.nii.gz")), read_mask(result.mask)
+        expected, found = read_mask(theirs[result.case_id]), read_mask(result.mask)
         assert found.geometry.same_grid(read_volume(result.mask).geometry)
         assert np.array_equal(found.array, expected.array)
         assert 0 < expected.array.sum() < expected.array.size  # the comparison was of something

@@ -1,0 +1,194 @@
+"""Cross pseudo supervision as a training: its streams, its equals, a kill, and what opens its models."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
+
+from LiverSegSSLLib.checkpoint import NETWORKS_KEY, load_checkpoint
+from LiverSegSSLLib.engine import Folders, environment
+from LiverSegSSLLib.errors import BadInputError, TrainingError
+from LiverSegSSLLib.events import Event, Reporter
+from LiverSegSSLLib.learn.card import read_card
+from LiverSegSSLLib.learn.fold import FINAL, train_fold
+from LiverSegSSLLib.learn.semi.two_stream import TwoStreamTrainer
+from LiverSegSSLLib.learn.splits import Fold
+from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
+from LiverSegSSLLib.predict.predict import PredictionTask, predict
+from LiverSegSSLLib.predict.predictor import Ensemble
+from LiverSegSSLLib.predict.settings import PredictionSettings
+from LiverSegSSLLib.volume import read_mask, read_volume
+from Testing.integration.nnunet_itself import nnunet_masks
+from Testing.integration.semi_cases import SMALLEST, semi_cases
+
+PLAIN = PredictionSettings(step=0.5, mirroring=False, largest=False, edges=False)
+
+
+class Trained:
+    """The same two folds learnt supervised, and by CPS."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.cases, self.events = folder, semi_cases(folder / "data"), list[Event]()
+        ids = tuple(case.case_id for case in self.cases)
+        self.folds = (Fold(ids[:1], ids[1:2], ids[2:]), Fold(ids[1:2], ids[:1], ids[2:]))
+        self.supervised = self.train("supervised")
+        self.cps = self.train("cps")
+
+    def spec(self, method: Any, name: str = "semi", **options: Any) -> TrainSpec:
+        place = self.folder / "nnunet"
+        return TrainSpec(
+            name, self.cases, place, "cpu", 2, {**SMALLEST, **options}, 3, "cpu", 2, method=method, splits=self.folds
+        )
+
+    def train(self, method: Any, name: str = "semi", **options: Any) -> RunResult:
+        return train(self.spec(method, name, **options), Reporter(self.events.append))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return Trained(tmp_path_factory.mktemp("cps"))
+
+
+def checkpoint(result: RunResult, fold: int = 0) -> dict[str, Any]:
+    loaded: dict[str, Any] = load_checkpoint(result.model_folder / f"fold_{fold}" / FINAL)
+    return loaded
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_curves_tell_the_losses_apart_and_the_networks_disagree(trained: Trained) -> None:
+    for fold in (0, 1):
+        rows = trained.cps.curves[fold]
+        assert [row["epoch"] for row in rows] == [1, 2, 3]
+        assert all(row["supervised_loss"] != row["unsupervised_loss"] > 0 for row in rows)
+        assert all(0 < row["disagreement"] < 1 for row in rows)
+        assert all("dice" in row and "agreement" not in row for row in rows)  # held out, and an expert's
+    assert not [event for event in trained.events if "agree on every voxel" in event.message]
+
+
+def test_with_weight_zero_the_first_network_is_that_of_supervised_training(trained: Trained) -> None:
+    alone = trained.train("cps", cps={"weight": 0.0})
+    assert same(checkpoint(alone)["network_weights"], checkpoint(trained.supervised)["network_weights"])
+    trained.cps = trained.train("cps")
+    assert not same(checkpoint(trained.cps)["network_weights"], checkpoint(trained.supervised)["network_weights"])
+
+
+def train_here(trained: Trained, results: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Fold 0 once more, in this process, into another folder; its final checkpoint."""
+    folders = Folders(trained.folder / "nnunet")
+    for name, value in {**environment(folders, 1), "nnUNet_results": str(results)}.items():
+        monkeypatch.setenv(name, value)
+    train_fold(json.loads((trained.cps.model_folder / "fold_0" / "fold.json").read_text()), Reporter())
+    loaded: dict[str, Any] = load_checkpoint(next(results.glob("*/*/fold_0")) / FINAL)
+    return loaded
+
+
+def test_stored_labels_of_unlabelled_cases_teach_nothing(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = nnUNetDatasetBlosc2.load_case
+    replaced = []
+
+    def with_garbage(self: Any, identifier: str) -> Any:
+        data, seg, previous, properties = whole(self, identifier)
+        if identifier in trained.folds[0].unlabelled:
+            replaced.append(identifier)
+            seg = np.random.default_rng(0).integers(-1, 2, seg[:].shape).astype(np.int16)
+        return data, seg, previous, properties
+
+    monkeypatch.setattr(nnUNetDatasetBlosc2, "load_case", with_garbage)
+    found = train_here(trained, tmp_path, monkeypatch)
+    assert len(replaced) >= 3 * 2 * 2  # patches of all steps
+    assert same(found["network_weights"], checkpoint(trained.cps)["network_weights"])
+
+
+def test_killed_in_the_middle_of_an_epoch_and_continued_ends_with_the_same_weights(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both networks, their optimizers and averages, from the checkpoint of the epoch before."""
+    steps = 0
+    whole = TwoStreamTrainer.train_step
+
+    def dying(self: Any, batch: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == 4:
+            raise KeyboardInterrupt
+        return whole(self, batch)
+
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr(TwoStreamTrainer, "train_step", dying)
+        train_here(trained, tmp_path, monkeypatch)
+    found, expected = train_here(trained, tmp_path, monkeypatch), checkpoint(trained.cps)
+    assert same(found["network_weights"], expected["network_weights"])
+    second, as_expected = found[NETWORKS_KEY]["second"], expected[NETWORKS_KEY]["second"]
+    assert same(second["weights"], as_expected["weights"]) and same(second["raw"], as_expected["raw"])
+
+
+def test_nnunets_own_predictor_opens_the_first_network(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = {case.case_id: case.image for case in trained.cases[:3]}
+    theirs = nnunet_masks(trained.cps.model_folder, (0, 1), images, tmp_path, monkeypatch)
+    tasks = [PredictionTask(case_id, image, tmp_path / f"{case_id}_ours.nii.gz") for case_id, image in images.items()]
+    for result in predict(trained.cps.model_folder, tasks, settings=PLAIN, device="cpu", threads=1):
+        assert result.mask is not None
+        assert np.array_equal(read_mask(result.mask).array, read_mask(theirs[result.case_id]).array)
+
+
+def test_both_networks_predict_when_asked(trained: Trained, tmp_path: Path) -> None:
+    image = read_volume(trained.cases[0].image)
+
+    def predicted(model: Path) -> np.ndarray:
+        return Ensemble(model, (0,), "cpu", PLAIN).predict(image).probability.array
+
+    def logits(probability: np.ndarray) -> np.ndarray:
+        inside = (probability > 1e-4) & (probability < 1 - 1e-4)
+        return np.log(probability / (1 - probability), where=inside, out=np.full(probability.shape, np.nan))
+
+    first = predicted(trained.cps.model_folder)
+    both_of = train(trained.spec("cps", "both", cps={"predict_with": "both"}))
+    both = predicted(both_of.model_folder)
+    loaded = checkpoint(trained.cps)
+    for name in ("plans.json", "dataset.json"):
+        shutil.copy(trained.cps.model_folder / name, tmp_path)
+    (tmp_path / "fold_0").mkdir()
+    torch.save({**loaded, "network_weights": loaded[NETWORKS_KEY]["second"]["weights"]}, tmp_path / "fold_0" / FINAL)
+    second = predicted(tmp_path)
+    mean = (logits(first) + logits(second)) / 2
+    known = np.isfinite(mean) & np.isfinite(logits(both))
+    assert known.mean() > 0.5 and np.abs(first - second).max() > 1e-3
+    # nnU-Net averages logits, in half precision.
+    assert np.abs(logits(both) - mean)[known].max() < 0.05
+
+
+def test_the_card_says_how_it_was_learnt_and_what_it_has_seen(trained: Trained) -> None:
+    card = read_card(trained.cps.model_folder)
+    assert card["method"] == "cps" and card["unlabelled"] == [case.case_id for case in trained.cases[2:]]
+    assert all(len(seen) == 1 for seen in card["seen"].values())
+
+
+def test_bad_input(trained: Trained, tmp_path: Path) -> None:
+    labelled = trained.cases[:2]
+    spec = TrainSpec("bad", labelled, tmp_path / "nnunet", "cpu", 1, SMALLEST, device="cpu", method="cps")
+    with pytest.raises(BadInputError, match="learns from unlabelled images too, and there is none"):
+        train(spec)
+    with pytest.raises(BadInputError, match="there is no case to train on"):
+        train(dataclasses.replace(spec, cases=trained.cases[2:]))
+    other = trained.supervised.model_folder / "fold_0" / FINAL
+    latest = trained.folder / "nnunet" / "results" / trained.cps.model_folder.parent.name
+    place = latest / trained.cps.model_folder.name / "fold_0"
+    (place / FINAL).unlink()
+    (place / "checkpoint_latest.pth").write_bytes(other.read_bytes())
+    with pytest.raises(TrainingError, match="is a checkpoint of LiverSegTrainer, not of CpsTrainer"):
+        trained.train("cps")
