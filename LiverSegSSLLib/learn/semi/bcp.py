@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 
 from LiverSegSSLLib.components import largest_component
-from LiverSegSSLLib.learn.semi.losses import cross_entropy, dice_loss
-from LiverSegSSLLib.learn.semi.mixing import pasted, resized
+from LiverSegSSLLib.learn.semi.losses import cross_entropy, dice_loss, over_heads, taught
+from LiverSegSSLLib.learn.semi.mixing import halves, pasted, proportional_box, require_pairs, resized
+from LiverSegSSLLib.learn.semi.teacher import Teacher
+from LiverSegSSLLib.learn.semi.two_stream import Step, TwoStreamTrainer
 
 _SMOOTH = 1e-5
 
@@ -43,6 +45,67 @@ class Patches:
             pasted(self.label, inside.label, box),
             pasted(self.certain, inside.certain, box),
         )
+
+    def in_halves(self) -> tuple[Patches, Patches]:
+        """The first and the last half of the samples."""
+        images, labels, certain = halves(self.image), halves(self.label), halves(self.certain)
+        return Patches(images[0], labels[0], certain[0]), Patches(images[1], labels[1], certain[1])
+
+
+class BcpTrainer(TwoStreamTrainer):
+    """The student is the model. A batch is four halves: two labelled (a, b), two unlabelled (a, b)."""
+
+    def add_networks(self) -> None:
+        """The teacher."""
+        self.teachers["teacher"] = Teacher(self._module())
+
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        """L_l + L_u of the paper, summed by what teaches: labels (weight 1) and pseudo labels.
+
+        Stage 1 has labels alone.
+
+        :raises RecipeError: there are not as many unlabelled patches as labelled ones.
+        """
+        require_pairs(len(step.image), len(step.unlabelled), "BCP")
+        box = proportional_box(step.image.shape[2:], self.options.bcp.box, self.draw).to(step.image.device)
+        label_a, label_b = self._labelled(step)
+        if self._first_stage(step):
+            (supervised,) = self._terms(label_a.around(label_b, box), torch.ones_like(box))
+            return {"total": supervised, "supervised_loss": supervised.detach()}
+        pseudo_a, pseudo_b = self._pseudo_labelled(step)
+        outward = self._terms(label_a.around(pseudo_a, box), ~box, box)
+        inward = self._terms(pseudo_b.around(label_b, box), box, ~box)
+        supervised, unsupervised = (one + other for one, other in zip(outward, inward, strict=True))
+        return {
+            "total": supervised + self.options.bcp.unlabelled_weight * unsupervised,
+            "supervised_loss": supervised.detach(),
+            "unsupervised_loss": unsupervised.detach(),
+        }
+
+    def after_step(self, step: Step) -> None:
+        """The teacher is the student to the end of the first stage; then it follows."""
+        decay = 0.0 if self._first_stage(step) else self.options.bcp.decay
+        self.teachers["teacher"].update(self._module(), decay)
+
+    def _first_stage(self, step: Step) -> bool:
+        return step.progress < self.options.bcp.pretrain
+
+    def _labelled(self, step: Step) -> tuple[Patches, Patches]:
+        label, certain = taught(step.target[0], self.label_manager.ignore_label)
+        return Patches(step.image, label, certain).in_halves()
+
+    def _pseudo_labelled(self, step: Step) -> tuple[Patches, Patches]:
+        label = pseudo_label(self.teachers["teacher"](step.unlabelled), self.options.bcp.largest_part)
+        return Patches(step.unlabelled, label, torch.ones_like(label, dtype=torch.bool)).in_halves()
+
+    def _terms(self, mixture: Patches, *regions: Tensor) -> list[Tensor]:
+        """The loss of the student on a mixture, on all resolutions, within each of some regions (z, y, x)."""
+        heads, weights = self.network(mixture.image), self.loss.weight_factors
+
+        def within(mask: Tensor) -> Tensor:
+            return over_heads(heads, weights, lambda head: region_loss(head, mixture.label, mask))
+
+        return [within(mixture.certain & region) for region in regions]
 
 
 def pseudo_label(logits: Tensor, largest_part: bool) -> Tensor:

@@ -14,12 +14,72 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from LiverSegSSLLib.learn.semi.losses import cross_entropy, dice_loss
-from LiverSegSSLLib.learn.semi.mixing import pasted
+from LiverSegSSLLib.learn.semi.frequency import restyled
+from LiverSegSSLLib.learn.semi.losses import cross_entropy, dice_loss, taught
+from LiverSegSSLLib.learn.semi.mixing import pasted, random_box, require_pairs
+from LiverSegSSLLib.learn.semi.ramps import ramped
+from LiverSegSSLLib.learn.semi.teacher import Teacher, ema_decay
+from LiverSegSSLLib.learn.semi.two_stream import Step, TwoStreamTrainer
 
 _SMOOTH = 1e-10
+
+
+class MidssTrainer(TwoStreamTrainer):
+    """The student is the model. Each labelled patch of a batch belongs to one unlabelled patch."""
+
+    two_views = True
+
+    def add_networks(self) -> None:
+        """The teacher."""
+        self.teachers["teacher"] = Teacher(self._module())
+
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        """sup + w (ul + lu + w · alone).
+
+        :raises RecipeError: there are not as many unlabelled patches as labelled ones.
+        """
+        require_pairs(len(step.image), len(step.unlabelled), "MiDSS")
+        assert step.strong is not None
+        options = self.options.midss
+        boxes = self._boxes(step)
+        plain, agreed = self._pseudo_labels(step, boxes)
+        labelled = Said(*taught(step.target[0], self.label_manager.ignore_label))
+        share = torch.from_numpy(self.draw.uniform(0, step.progress, len(step.image))).to(step.image)
+        moved = restyled(step.image, step.unlabelled, share, options.window, options.in_plane)
+
+        supervised = self.loss(self.network(step.image), step.target)
+        ul = self._loss(pasted(step.strong, moved, boxes[:, None]), plain.around(labelled, boxes))
+        lu = self._loss(pasted(moved, step.strong, boxes[:, None]), labelled.around(plain, boxes))
+        weight = ramped(options.weight, step.progress, options.ramp)
+        unsupervised = ul + lu + weight * self._loss(step.strong, agreed)
+        return {
+            "total": supervised + weight * unsupervised,
+            "supervised_loss": supervised.detach(),
+            "unsupervised_loss": unsupervised.detach(),
+            "confident": plain.mask.float().mean(),
+        }
+
+    def after_step(self, step: Step) -> None:
+        """The teacher follows."""
+        self.teachers["teacher"].update(self._module(), ema_decay(step.number, self.options.midss.decay))
+
+    def _boxes(self, step: Step) -> Tensor:
+        """One for each pair, (n, z, y, x)."""
+        patch, shares = step.image.shape[2:], self.options.midss.box
+        return torch.stack([random_box(patch, shares, self.draw) for _ in step.image]).to(step.image.device)
+
+    def _pseudo_labels(self, step: Step, boxes: Tensor) -> tuple[Said, Said]:
+        """Of the unlabelled patches themselves, and what the teacher's views of mixtures agree on with it."""
+        image, unlabelled, box = step.image, step.unlabelled, boxes[:, None]
+        views = unlabelled, pasted(unlabelled, image, box), pasted(image, unlabelled, box)
+        plain, ul, lu = (confident_label(self.teachers["teacher"](v), self.options.midss.confidence) for v in views)
+        return plain, ensembled(plain, ul, lu, boxes)
+
+    def _loss(self, image: Tensor, said: Said) -> Tensor:
+        return masked_loss(self.network(image)[0], said)
 
 
 @dataclass(frozen=True)

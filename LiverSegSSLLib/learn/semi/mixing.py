@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from LiverSegSSLLib.errors import RecipeError
+
 _ASPECT = 0.3, 1 / 0.3
 
 
@@ -45,7 +47,7 @@ def pasted(outside: Tensor, inside: Tensor, box: Tensor) -> Tensor:
 
 
 def halves(samples: Tensor) -> tuple[Tensor, Tensor]:
-    """The first and the last ⌊n/2⌋ samples; one sample alone is both."""
+    """The first and the last ⌊n/2⌋ samples (of an odd number the middle one is left out); one alone is both."""
     half = max(1, len(samples) // 2)
     return samples[:half], samples[-half:]
 
@@ -61,6 +63,19 @@ def resized(voxels: Tensor, shape: Sequence[int]) -> Tensor:
             middle = (2 * torch.arange(wanted, device=voxels.device) + 1) * given
             voxels = voxels.index_select(axis, middle // (2 * wanted))
     return voxels
+
+
+def require_pairs(labelled: int, unlabelled: int, method: str) -> None:
+    """Stop unless there are as many of both.
+
+    :raises RecipeError: a batch holds more of the one than of the other, so that not each patch finds another.
+    """
+    if labelled != unlabelled:
+        raise RecipeError(
+            f"{method} mixes each labelled patch with an unlabelled one, but a batch has {labelled} and {unlabelled}",
+            "unlabelled_batch",
+            f"set it to {labelled}, or to 0 (as many as labelled ones), or change configuration.batch_size",
+        )
 
 
 def _placed(patch: Sequence[int], sides: Sequence[int], draw: np.random.Generator) -> Tensor:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegSSLLib.learn.semi.bcp import Patches, pseudo_label, region_loss
-from LiverSegSSLLib.learn.semi.mixing import proportional_box
+from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.learn.semi.bcp import BcpTrainer, Patches, pseudo_label, region_loss
+from LiverSegSSLLib.learn.semi.mixing import proportional_box, resized
+from LiverSegSSLLib.learn.semi.two_stream import Step
 
 SHAPE = (6, 9, 12)
 
@@ -104,3 +109,75 @@ def test_a_pseudo_label_is_the_largest_part_of_what_is_at_least_half_probable() 
     assert torch.equal(largest[1], liver[1].long())  # nothing stays nothing
     assert largest[0].sum() == 3 * 5 * 5 + 2 * 2 * 2 and largest[0, 0, 8, 11] == 0
     assert pseudo_label(torch.zeros(1, 2, 2, 2, 2), False).all()  # one half is enough
+
+
+@pytest.mark.parametrize("count", [2, 1, 4])
+def test_the_whole_loss_is_that_of_the_paper(
+    initialised: Callable[..., Any], step_of: Callable[..., Step], count: int
+) -> None:
+    """L_l (outside labelled, weight 1; inside pseudo labels, 0.5) + L_u (the other way round), on every output."""
+    trainer = initialised(BcpTrainer, bcp={"pretrain": 0.0})
+    step = step_of(progress=0.5, labelled=count, unlabelled=count)
+    found = trainer.losses(step)
+    half = max(1, count // 2)
+    box = proportional_box(step.image.shape[2:], 2 / 3, np.random.default_rng(0))
+    label, pseudo = step.target[0][:, 0].long(), pseudo_label(trainer.teachers["teacher"](step.unlabelled), True)
+    expected = 0.0
+    with torch.no_grad():
+        for outside, inside, outer, inner, weights in (
+            (step.image[:half], step.unlabelled[:half], label[:half], pseudo[:half], (1.0, 0.5)),
+            (step.unlabelled[-half:], step.image[-half:], pseudo[-half:], label[-half:], (0.5, 1.0)),
+        ):
+            heads = trainer.network(torch.where(box, inside, outside))
+            # Of three outputs nnU-Net uses two, the second at half the weight.
+            for head, share in zip(heads, (2 / 3, 1 / 3, 0), strict=True):
+                mask = resized(~box, head.shape[2:]).expand(half, -1, -1, -1)
+                for given, where, weight in ((outer, mask, weights[0]), (inner, ~mask, weights[1])):
+                    terms = dice_and_entropy(head, resized(given, head.shape[2:]), where)
+                    expected += share * weight * sum(terms) / 2
+    assert found["total"].item() == pytest.approx(expected, rel=1e-5)
+    split = found["supervised_loss"] + 0.5 * found["unsupervised_loss"]
+    assert found["total"].item() == pytest.approx(split.item(), rel=1e-6)
+
+
+def test_the_first_stage_looks_at_labelled_patches_alone_and_its_student_is_the_teacher(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer = initialised(BcpTrainer)
+    first, second = step_of(number=11, progress=0.11), step_of(number=12, progress=0.12)
+    first.unlabelled.fill_(torch.nan)
+    found = trainer.losses(first)
+    assert torch.isfinite(found["total"]) and set(found) == {"total", "supervised_loss"}
+    student, teacher = trainer.network, trainer.teachers["teacher"].network
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight.add_(1)
+    trainer.after_step(first)
+    pairs = list(zip(student.parameters(), teacher.parameters(), strict=True))
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert "unsupervised_loss" in trainer.losses(second)
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight.add_(1)
+    trainer.after_step(second)
+    assert all(torch.allclose(one - other, torch.tensor(0.99), atol=1e-5) for one, other in pairs)
+
+
+def test_no_gradient_reaches_the_teacher(initialised: Callable[..., Any], step_of: Callable[..., Step]) -> None:
+    trainer = initialised(BcpTrainer, bcp={"pretrain": 0.0})
+    trainer.losses(step_of(progress=0.5))["total"].backward()
+    assert all(weight.grad is None for weight in trainer.teachers["teacher"].network.parameters())
+    assert any(weight.grad is not None and weight.grad.any() for weight in trainer.network.parameters())
+
+
+def test_labels_that_say_nothing_teach_nothing(initialised: Callable[..., Any], step_of: Callable[..., Step]) -> None:
+    trainer, step = initialised(BcpTrainer, ignore=True), step_of(progress=0.5)
+    step.target[0].fill_(2)
+    assert trainer.losses(step)["supervised_loss"].item() == 0
+
+
+def test_as_many_unlabelled_as_labelled_patches_are_needed(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    with pytest.raises(RecipeError, match=r"unlabelled_batch: BCP mixes .* a batch has 2 and 3 – set it to 2, or to 0"):
+        initialised(BcpTrainer).losses(step_of(progress=0.5, unlabelled=3))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from LiverSegSSLLib.learn.methods import MeanTeacher
-from LiverSegSSLLib.learn.semi.mean_teacher import consistency_loss, noisy
+from LiverSegSSLLib.learn.semi.mean_teacher import MeanTeacherTrainer, consistency_loss, noisy
 from LiverSegSSLLib.learn.semi.ramps import ramped
 from LiverSegSSLLib.learn.semi.teacher import Teacher, ema_decay
+from LiverSegSSLLib.learn.semi.two_stream import Step
 
 
 def network(seed: int = 0) -> torch.nn.Module:
@@ -113,3 +116,48 @@ def test_probabilities_are_compared_in_thirty_two_bits() -> None:
     half = consistency_loss(student.half(), teacher.half())
     assert half.dtype == torch.float32
     assert half.item() == consistency_loss(student.half().float(), teacher.half().float()).item()
+
+
+def test_the_whole_loss_is_equation_three(initialised: Callable[..., Any], step_of: Callable[..., Step]) -> None:
+    trainer, step = initialised(MeanTeacherTrainer), step_of(progress=0.5)
+    found = trainer.losses(step)
+    supervised = trainer.loss(trainer.network(step.image), step.target)
+    assert found["supervised_loss"].item() == supervised.item()
+    # The teacher begins as the student, but sees noise.
+    assert 0 < found["unsupervised_loss"].item() < 1e-2
+    expected = supervised.item() + 2.8650e-2 * found["unsupervised_loss"].item()
+    assert found["total"].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_noise_nothing_is_asked_of_a_student_that_is_its_teacher(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer = initialised(MeanTeacherTrainer, mean_teacher={"noise": 0.0})
+    assert trainer.losses(step_of(progress=1.0))["unsupervised_loss"].item() == 0
+
+
+def test_without_consistency_unlabelled_patches_are_not_looked_at(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer = initialised(MeanTeacherTrainer, mean_teacher={"consistency": False})
+    step = step_of(progress=1.0)
+    step.unlabelled.fill_(torch.nan)
+    found = trainer.losses(step)
+    assert set(found) == {"total", "supervised_loss"}
+    assert found["total"].item() == trainer.loss(trainer.network(step.image), step.target).item()
+
+
+def test_the_student_learns_and_the_teacher_follows(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer, step = initialised(MeanTeacherTrainer), step_of(number=9, progress=1.0)
+    trainer.losses(step)["total"].backward()
+    teacher = trainer.teachers["teacher"].network
+    assert all(weight.grad is None for weight in teacher.parameters())
+    assert any(weight.grad is not None and weight.grad.any() for weight in trainer.network.parameters())
+    with torch.no_grad():
+        for weight in trainer.network.parameters():
+            weight.add_(1)
+    before = [weight.clone() for weight in teacher.parameters()]
+    trainer.after_step(step)
+    assert all(torch.allclose(now, old + 0.1, atol=1e-5) for now, old in zip(teacher.parameters(), before, strict=True))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from LiverSegSSLLib.learn.semi.midss import Said, confident_label, ensembled, masked_loss
+from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.learn.semi.midss import MidssTrainer, Said, confident_label, ensembled, masked_loss
 from LiverSegSSLLib.learn.semi.mixing import random_box
+from LiverSegSSLLib.learn.semi.two_stream import Step
 
 SHAPE = (6, 9, 12)
 
@@ -80,3 +85,97 @@ def test_where_nothing_is_said_nothing_is_learned() -> None:
     gradient = logits.grad.movedim(1, -1)
     assert not gradient[~target.mask].any() and gradient[target.mask].any()
     assert masked_loss(logits, Said(target.label, torch.zeros_like(target.mask))).item() == 0
+
+
+def seen_by(network: torch.nn.Module) -> list[torch.Tensor]:
+    """Every image that a network is given from now on."""
+    seen: list[torch.Tensor] = []
+    network.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    return seen
+
+
+def test_what_the_teacher_and_the_student_see(initialised: Callable[..., Any], step_of: Callable[..., Step]) -> None:
+    trainer, step = initialised(MidssTrainer), step_of(progress=0.0)
+    assert step.strong is not None
+    student, teacher = seen_by(trainer.network), seen_by(trainer.teachers["teacher"].network)
+    trainer.losses(step)
+    draw = np.random.default_rng(0)
+    boxes = torch.stack([random_box(step.image.shape[2:], (0.02, 0.4), draw) for _ in range(2)])[:, None]
+    weak, strong, image = step.unlabelled, step.strong, step.image
+    expected = weak, torch.where(boxes, image, weak), torch.where(boxes, weak, image)
+    assert all(torch.equal(found, wanted) for found, wanted in zip(teacher, expected, strict=True))
+    # At the beginning nothing of the other's frequencies is taken over.
+    expected = image, torch.where(boxes, image, strong), torch.where(boxes, strong, image), strong
+    assert all(torch.allclose(found, wanted, atol=1e-5) for found, wanted in zip(student, expected, strict=True))
+
+
+def test_later_labelled_patches_take_on_the_style_of_their_unlabelled_ones(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer, step = initialised(MidssTrainer), step_of(progress=1.0)
+    step.unlabelled.add_(5)
+    student = seen_by(trainer.network)
+    trainer.losses(step)
+    assert torch.equal(student[0], step.image)
+    draw = np.random.default_rng(0)
+    boxes = torch.stack([random_box(step.image.shape[2:], (0.02, 0.4), draw) for _ in range(2)])[:, None]
+    moved = (student[2] - step.image).masked_fill(boxes, torch.nan).flatten(1).nanmean(1)
+    # Each sample by a share of its own.
+    assert (moved > 0.01).all() and (moved < 5.2).all() and (moved[0] - moved[1]).abs() > 1
+
+
+def test_the_whole_loss_is_that_of_the_reference(initialised: Callable[..., Any], step_of: Callable[..., Step]) -> None:
+    """sup + w (ul + lu + w s), w = exp(−5 (1 − t)²)."""
+    mixed = {}
+    for weight in (1.0, 0.5, 0.0):
+        trainer = initialised(MidssTrainer, midss={"confidence": 0.5, "ramp": 0.0, "weight": weight})
+        found, step = trainer.losses(step_of(progress=0.5)), step_of(progress=0.5)
+        supervised = trainer.loss(trainer.network(step.image), step.target).item()
+        assert found["supervised_loss"].item() == supervised
+        mixed[weight] = found["unsupervised_loss"].item()
+        assert found["total"].item() == pytest.approx(supervised + weight * mixed[weight], rel=1e-6)
+    alone = mixed[1.0] - mixed[0.0]
+    assert alone > 0.1 and mixed[0.5] == pytest.approx(mixed[0.0] + 0.5 * alone, rel=1e-5)
+    found = initialised(MidssTrainer, midss={"confidence": 0.5}).losses(step_of(progress=0.5))
+    ramp = (found["total"] - found["supervised_loss"]) / found["unsupervised_loss"]
+    assert ramp.item() == pytest.approx(0.28650, rel=1e-4)
+    assert found["unsupervised_loss"].item() == pytest.approx(mixed[0.0] + 0.28650 * alone, rel=1e-4)
+
+
+def test_no_gradient_reaches_the_teacher_which_follows(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer, step = initialised(MidssTrainer, midss={"confidence": 0.5}), step_of(number=9, progress=1.0)
+    teacher = trainer.teachers["teacher"].network
+    found = trainer.losses(step)
+    assert found["unsupervised_loss"] > 0 and found["confident"] > 0.9
+    (found["total"] - found["supervised_loss"]).backward()
+    assert all(weight.grad is None for weight in teacher.parameters())
+    assert any(weight.grad is not None and weight.grad.any() for weight in trainer.network.parameters())
+    before = [weight.clone() for weight in teacher.parameters()]
+    with torch.no_grad():
+        for weight in trainer.network.parameters():
+            weight.add_(1)
+    trainer.after_step(step)
+    assert all(torch.allclose(now, old + 0.1, atol=1e-5) for now, old in zip(teacher.parameters(), before, strict=True))
+
+
+def test_voxels_without_a_certain_label_are_said_nothing_of(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    trainer = initialised(MidssTrainer, ignore=True, midss={"confidence": 0.9999})
+    step = step_of(progress=1.0)
+    for target in step.target:
+        target.fill_(2)
+    # A teacher that is never so sure: nothing is left to learn from.
+    found = trainer.losses(step)
+    assert found["confident"] == 0 and found["unsupervised_loss"] == 0
+
+
+def test_as_many_unlabelled_as_labelled_patches_are_needed(
+    initialised: Callable[..., Any], step_of: Callable[..., Step]
+) -> None:
+    with pytest.raises(
+        RecipeError, match=r"unlabelled_batch: MiDSS mixes .* a batch has 2 and 1 – set it to 2, or to 0"
+    ):
+        initialised(MidssTrainer).losses(step_of(unlabelled=1))
