@@ -10,14 +10,18 @@ from pathlib import Path
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.checksum import sha256_of
 from LiverSegSSLLib.errors import BadInputError
-from LiverSegSSLLib.evaluate.masks import MaskPair, evaluate_masks
+from LiverSegSSLLib.evaluate.masks import Evaluation, MaskPair, evaluate_masks
 from LiverSegSSLLib.evaluate.report.comparison_rows import CellRow, cell_row
-from LiverSegSSLLib.jobs.executors import open_executor
+from LiverSegSSLLib.jobs.executors import open_executor, usable_cores
 from LiverSegSSLLib.learn.preprocess import image_key
 from LiverSegSSLLib.predict.predict import PredictionTask, predict
 from LiverSegSSLLib.rounds.comparison import Comparison, Trained
 from LiverSegSSLLib.rounds.comparison_plan import Cell
 from LiverSegSSLLib.rounds.state import digest_of
+
+
+FEWEST_MASKS = 4
+"""Masks to measure a process; a further one takes as long to start as several to measure."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,7 @@ def _measured(comparison: Comparison, trained: Trained, cells: Sequence[Cell]) -
         for case_id, mask in found[cell].masks.items()
         for truth in [comparison.truths[case_id]]
     ]
-    with open_executor(comparison.run.executor, comparison.run.workers) as executor:
-        evaluation = evaluate_masks(pairs, executor, report=comparison.report)
+    evaluation = _evaluated(comparison, pairs)
     if not evaluation.rows:
         problem = evaluation.problems[0]
         raise BadInputError(f"no test case can be measured: {problem.what}", problem.where, problem.remedy)
@@ -97,6 +100,14 @@ def _measured(comparison: Comparison, trained: Trained, cells: Sequence[Cell]) -
         seconds = trained.seconds[cell.number]
         rows[cell].append(cell_row(trained.method, cell.labelled, cell.seed, row, seconds, comparison.iterations))
     return rows
+
+
+def _evaluated(comparison: Comparison, pairs: Sequence[MaskPair]) -> Evaluation:
+    workers = min(comparison.run.workers or usable_cores(), len(pairs) // FEWEST_MASKS)
+    if comparison.run.executor == "local" and workers < 2:
+        return evaluate_masks(pairs, report=comparison.report)
+    with open_executor(comparison.run.executor, workers) as executor:
+        return evaluate_masks(pairs, executor, report=comparison.report)
 
 
 def _place(comparison: Comparison, trained: Trained, cell: Cell, case_ids: Sequence[str]) -> Path:
