@@ -9,18 +9,23 @@ from LiverSegSSLLib.score.evidence import Evidence
 from LiverSegSSLLib.types import Score
 
 CONSISTENCY = "consistency"
-"""Name of the measurement."""
+"""Name of the measurement: the Dice that came back."""
+
+CEILING = "consistency_ceiling"
+"""Name of the measurement: the Dice that the supports return to themselves, in the image space that judged."""
 
 
 @dataclass(frozen=True)
 class ConsistencyScore:
-    """Dice that came back, at least ``least_dice``. Value: that Dice.
+    """Share of its ceiling that came back, at least ``least_share``. Value: that share.
 
     Few-shot propagation measures it (:mod:`LiverSegSSLLib.propose.few_shot.consistency`); the support's truth is known,
-    the case's is not needed.
+    the case's is not needed. Labels of versions that measured no ceiling are judged by the Dice itself, at least
+    ``least_dice``.
     """
 
     name: ClassVar[str] = "consistency"
+    least_share: float = 0.7
     least_dice: float = 0.7
 
     def __call__(self, evidence: Evidence) -> Score | None:
@@ -28,7 +33,11 @@ class ConsistencyScore:
         if CONSISTENCY not in evidence.measurements:
             return None
         returned = float(evidence.measurements[CONSISTENCY])
-        passed = returned >= self.least_dice
-        quality = min(max(returned, 0.0), 1.0) if returned == returned else 0.0
+        ceiling = float(evidence.measurements.get(CEILING, 0.0))
+        known = ceiling > 0
+        share = returned / ceiling if known else returned
+        passed = share >= (self.least_share if known else self.least_dice)
+        quality = min(max(share, 0.0), 1.0) if share == share else 0.0
         verdict = "finds the labelled livers again" if passed else "loses the labelled livers"
-        return Score(self.name, quality, passed, f"propagated back it {verdict} (Dice {returned:.2f})")
+        most = f", {ceiling:.2f} from themselves" if known else ""
+        return Score(self.name, quality, passed, f"propagated back it {verdict} (Dice {returned:.2f}{most})")

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        supports = [_patient(Path(folder), seed, Phase.GED4) for seed in SUPPORTS[: chosen.supports]]
+        supports = [patient(Path(folder), seed, Phase.GED4) for seed in SUPPORTS[: chosen.supports]]
         for phase in map(Phase, chosen.phases.split(",")):
             _phase(Path(folder), phase, supports, CASES[: chosen.cases], chosen.weights)
 
@@ -56,7 +56,7 @@ def _phase(folder: Path, phase: Phase, supports: Sequence[Support], cases: Seque
     histogram = mean_histogram([histogram_of(one.frames.grey) for one in labelled])
     began = time.monotonic()
     for row, seed in enumerate(cases):
-        target = _patient(folder, seed, phase)
+        target = patient(folder, seed, phase)
         _, (case,), _ = read_supports([target])
         places = [[len(case.frames) // 3]] * len(labelled)
         judge = case_in(JUDGE, case.frames, histogram)
@@ -93,7 +93,8 @@ def _row(values: np.ndarray) -> str:
     return f"{values.mean():.3f} ({', '.join(f'{value:.2f}' for value in values)})"
 
 
-def _patient(folder: Path, seed: int, phase: Phase) -> Support:
+def patient(folder: Path, seed: int, phase: Phase) -> Support:
+    """One phase of a phantom patient as files, with its true mask."""
     vendor = VENDORS[seed % len(VENDORS)]
     taken = acquire(draw_anatomy(seed), phase, protocol(vendor), SCALE, seed=seed)
     image, mask = folder / f"{seed}-{phase}.nii.gz", folder / f"{seed}-{phase}-mask.nii.gz"

@@ -6,6 +6,7 @@ Estimates, from the sizes of what is alive at once; where they are too hopeful, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,33 @@ if TYPE_CHECKING:
 
 FEATURES_SHARE = 0.5
 """Of the memory, at most, for the features of the case; where they need more they stay on the CPU and are streamed."""
+
+
+SIZE, CHAIN_MB, SLICE_MB, PROCESS_MB = 512, 100.0, 4.5, 700.0
+"""At 512 pixels a side a chain of MedSAM2's size takes so much, the features of a slice so much (both grow with the
+pixels); Python, torch and the network besides so much."""
+
+SLICES = 75
+"""Of a volume, for estimates."""
+
+LEAST_PARALLEL_SIZE = 256
+"""Pixels a side from which a second thread costs no processor time: the same work on two threads took 20 % more of it
+at 128 pixels (11 % with MedSAM2's channels), 1 % at 256 and nothing at 512."""
+
+
+def process_mb(
+    size: int, insertions: int, supports: int, memory_mb: float = math.inf, features_memory_mb: float = math.inf
+) -> float:
+    """What one process that proposes takes, at most about.
+
+    :param size: pixels a side of the network.
+    :param memory_mb: bound of tracking; ``features_memory_mb``: bound of the kept features, of the supports in two
+        image spaces and of the case in five.
+    """
+    share = (size / SIZE) ** 2
+    tracking = 2 * insertions * supports * CHAIN_MB * share
+    features = (2 * supports + 5) * SLICES * SLICE_MB * share
+    return PROCESS_MB + min(memory_mb, tracking) + min(features_memory_mb, features)
 
 
 def chain_bytes(network: TensorVideoPredictor, frames: int, insertions: float, *, factored: bool) -> float:

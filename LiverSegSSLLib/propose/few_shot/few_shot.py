@@ -17,7 +17,7 @@ from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.propose.few_shot.consistency import Member, case_score
 from LiverSegSSLLib.propose.few_shot.frames import frames_of, native_volume
-from LiverSegSSLLib.propose.few_shot.labelled import read_supports, returned
+from LiverSegSSLLib.propose.few_shot.labelled import ceiling, read_supports, returned
 from LiverSegSSLLib.propose.few_shot.spaces import (
     SPACES,
     Space,
@@ -56,8 +56,8 @@ class FewShot:
     :param fewest: with fewer supports of the case's own vendor, other vendors fill up to this number.
     :param spaces: image spaces to propagate in; ``auto``: plain between T1-weighted phases (GED1–4, T1) and within a
         phase, all of them where the case's contrast differs from a support's.
-    :param consistency: propagate back onto each support and weigh by what comes back; twice the time. Without it all
-        count alike.
+    :param consistency: propagate back onto each support and weigh by what comes back, as a share of what the support
+        returns to itself; twice the time. Without it all count alike.
     :param pseudo_trust: weight of a support whose label is no expert's, against 1.
     :param engine: ``fast``, or ``reference``, the published procedure with the same result and many times the time.
     :param device: ``auto``, ``cuda``, ``mps`` or ``cpu``; ``precision``: ``auto``, ``float32`` or ``bfloat16``.
@@ -118,13 +118,20 @@ class FewShot:
         return "" if path.is_file() else f"{path}: there is no such checkpoint"
 
     def most_processes(self) -> int:
-        """How many processes may propose at once: one on a GPU, which each would fill anew; else as memory allows."""
+        """How many processes may propose at once: one on a GPU, which each would fill anew; else as memory allows.
+
+        :raises BadInputError: the checkpoint cannot be used.
+        """
         if usable_device(self.device).type != "cpu":
             return 1
         import psutil
 
-        each = (self.memory_mb + self.features_memory_mb) * 2**20
-        return max(1, int(psutil.virtual_memory().available // each))
+        from LiverSegSSLLib.propose.few_shot.budget import process_mb
+        from LiverSegSSLLib.propose.few_shot.network import spec_of
+
+        size = spec_of(self.checkpoint(), self.image_size or None).image_size
+        each = process_mb(size, self.insertions, self.supports, self.memory_mb, self.features_memory_mb)
+        return max(1, int(psutil.virtual_memory().available / (each * 2**20)))
 
     def checkpoint(self) -> Path:
         """The file of the weights.
@@ -163,7 +170,7 @@ class FewShot:
         :raises WeightsError: the weights are not here.
         """
         began = time.monotonic()
-        with torch_threads(threads):
+        with torch_threads(self._useful(threads)):
             found = self.segment(target, supports, seed=seed)
         spread = found.uncertainty
         measurements: dict[str, float] = {}
@@ -178,9 +185,9 @@ class FewShot:
         if spread is not None:
             measurements = {"entropy_bits": spread.case_entropy, "disagreement": spread.case_disagreement}
             parameters["slice_disagreement"] = [round(float(value), 1) for value in spread.slice_disagreement]
-        score = case_score(list(found.members))
+        score = case_score(found.members)
         if score is not None:
-            measurements["consistency"] = score
+            measurements["consistency"], measurements["consistency_ceiling"] = score
         return Proposal(
             target,
             self.name,
@@ -215,13 +222,14 @@ class FewShot:
         # Alone a space judges itself; of several each would favour what its own contrast makes look alike.
         judge = spaces[0] if len(spaces) == 1 else JUDGE
         back, judges = case_in(judge, frames, histogram), [one.in_space(judge) for one in labelled]
+        ceilings = [ceiling(tracker, one) if self.consistency else 1.0 for one in judges]
         tally, members = Tally(frames.grey.shape), []
         for space in spaces:
             case, seen = case_in(space, frames, histogram), [one.in_space(space) for one in labelled]
             found = tracker.probabilities(case, seen, places)
-            for support, one, probability in zip(used, judges, found, strict=True):
+            for support, one, most, probability in zip(used, judges, ceilings, found, strict=True):
                 came = returned(tracker, one, back, probability) if self.consistency else None
-                member = Member(support.case.id, space, came)
+                member = Member(support.case.id, space, came, most)
                 members.append(member)
                 tally.add(probability, member.weight * (1.0 if support.expert else self.pseudo_trust))
         mean = native_volume(tally.mean(), frames)
@@ -235,6 +243,12 @@ class FewShot:
             tracker.identity,
             frames.limits,
         )
+
+    def _useful(self, threads: int) -> int:
+        """So many threads; one where the network is so small that more would wait for each other."""
+        from LiverSegSSLLib.propose.few_shot.budget import LEAST_PARALLEL_SIZE
+
+        return threads if self.tracker().image_size >= LEAST_PARALLEL_SIZE else 1
 
     def _spaces_for(self, target: Case, supports: Sequence[Support]) -> Sequence[Space]:
         if not isinstance(self.spaces, str):

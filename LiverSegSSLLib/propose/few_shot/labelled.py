@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LiverSegSSLLib.errors import LabelError
-from LiverSegSSLLib.propose.few_shot.consistency import returned_dice
+from LiverSegSSLLib.propose.few_shot.consistency import LEAST_CEILING, returned_dice
 from LiverSegSSLLib.propose.few_shot.frames import Frames, canonical_mask, frames_of
 from LiverSegSSLLib.propose.few_shot.spaces import Space, support_in
 from LiverSegSSLLib.types import Support
@@ -73,3 +73,11 @@ def returned(tracker: Tracker, support: Labelled, case: Frames, found: NDArray[n
         return returned_dice(carry, support.frames, support.mask, case, found)
     except LabelError:  # what was found is smaller than a pixel of the network
         return 0.0
+
+
+def ceiling(tracker: Tracker, support: Labelled) -> float:
+    """Dice that a support returns to itself: the most that can be asked of a case. Worked out once for a support."""
+    measured = tracker.once(
+        support, lambda: returned(tracker, support, support.frames, support.mask.astype(np.float32))
+    )
+    return max(measured, LEAST_CEILING)

@@ -185,7 +185,7 @@ def load_network(
     checkpoint = load_checkpoint(path)
     state = checkpoint.get("model")
     if not isinstance(state, Mapping) or not _is_sam2(state):
-        raise WeightsError("holds no weights of SAM 2", path.name, "use MedSAM2_latest.pt or a SAM 2 checkpoint")
+        raise _not_sam2(path)
     if spec is None:
         spec = _spec_of(checkpoint, state, image_size or MEDSAM2_SIZE, path)
     network = build_network(spec)
@@ -196,6 +196,18 @@ def load_network(
         )
     network.load_state_dict(state)
     return network.to(device)
+
+
+def spec_of(path: Path | str, image_size: int | None = None) -> NetworkSpec:
+    """Which network a checkpoint holds, from its names and shapes alone; no weight is read into memory.
+
+    :raises BadInputError: as :func:`load_network`.
+    """
+    checkpoint = load_checkpoint(path, device="meta")
+    state = checkpoint.get("model")
+    if not isinstance(state, Mapping) or not _is_sam2(state):
+        raise _not_sam2(Path(path))
+    return _spec_of(checkpoint, state, image_size or MEDSAM2_SIZE, Path(path))
 
 
 def describe(state: Mapping[str, Any]) -> str:
@@ -211,6 +223,10 @@ def describe(state: Mapping[str, Any]) -> str:
 
 def _is_sam2(state: Mapping[str, Any]) -> bool:
     return getattr(state.get(PATCH_EMBEDDING), "ndim", 0) == 4
+
+
+def _not_sam2(path: Path) -> WeightsError:
+    return WeightsError("holds no weights of SAM 2", path.name, "use MedSAM2_latest.pt or a SAM 2 checkpoint")
 
 
 def _spec_of(checkpoint: Mapping[str, Any], state: Mapping[str, Any], image_size: int, path: Path) -> NetworkSpec:

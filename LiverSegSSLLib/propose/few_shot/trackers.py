@@ -6,7 +6,7 @@ Loaded once in a process and kept: cases come one after another, the network and
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -36,6 +36,8 @@ class Tracker(Protocol):
 
     identity: str
     """Checksum of the weights and the precision."""
+    image_size: int
+    """Pixels a side that the network sees."""
 
     def probabilities(
         self, case: Frames, labelled: Sequence[Labelled], places: Sequence[Sequence[int]]
@@ -48,14 +50,20 @@ class Tracker(Protocol):
         """
         ...
 
+    def once(self, labelled: Labelled, work: Callable[[], float]) -> float:
+        """The ceiling of a labelled volume (:func:`~.labelled.ceiling`), worked out if it is not known yet."""
+        ...
+
 
 class FastTracker:
     """By :class:`~.engine.Engine`."""
 
     def __init__(self, engine: Engine) -> None:
         self.identity = engine.identity
+        self.image_size = engine.image_size
         self.engine = engine
         self._supports: OrderedDict[str, SupportMemory] = OrderedDict()
+        self._ceilings: dict[str, float] = {}
 
     def probabilities(
         self, case: Frames, labelled: Sequence[Labelled], places: Sequence[Sequence[int]]
@@ -65,6 +73,23 @@ class FastTracker:
         results = self.engine.propagate(self.engine.encode(case), memories, places)
         for logits in results:
             yield _mean_probability(logits[:, :, 0].to(self.engine.device), case)
+
+    def once(self, labelled: Labelled, work: Callable[[], float]) -> float:
+        """See :class:`Tracker`. Kept in the process, and with the features for later ones."""
+        if labelled.key in self._ceilings:
+            return self._ceilings[labelled.key]
+        import torch
+
+        from LiverSegSSLLib.propose.few_shot.features import checksum
+
+        key = checksum([self.identity, "ceiling", labelled.frames.grey, labelled.mask])
+        if (kept := self.engine.store.get(key)) is None:
+            kept = {"ceiling": torch.tensor(work(), dtype=torch.float64)}
+            self.engine.store.put(key, kept)
+        value = float(kept["ceiling"])
+        if labelled.key:
+            self._ceilings[labelled.key] = value
+        return value
 
     def _memory(self, labelled: Labelled) -> SupportMemory:
         if labelled.key in self._supports:
@@ -86,7 +111,9 @@ class ReferenceTracker:
         from LiverSegSSLLib.propose.few_shot.features import checksum
 
         self.identity = checksum([network.spec, *(value for _, value in sorted(network.state_dict().items()))])
+        self.image_size = int(network.image_size)
         self._network = network
+        self._ceilings: dict[str, float] = {}
 
     def probabilities(
         self, case: Frames, labelled: Sequence[Labelled], places: Sequence[Sequence[int]]
@@ -96,12 +123,20 @@ class ReferenceTracker:
 
         from LiverSegSSLLib.propose.few_shot.reference import propagate_reference
 
-        size, device = self._network.image_size, self._network.device
+        size, device = self.image_size, self._network.device
         video = torch.from_numpy(case.pixels(size)).to(device)
         for one, chosen in zip(labelled, places, strict=True):
             support = torch.from_numpy(one.frames.pixels(size)).to(device)
             logits = propagate_reference(self._network, video, support, _prompts(one, size), chosen)
             yield _mean_probability(logits[:, :, 0], case)
+
+    def once(self, labelled: Labelled, work: Callable[[], float]) -> float:
+        """See :class:`Tracker`."""
+        if not labelled.key:
+            return work()
+        if labelled.key not in self._ceilings:
+            self._ceilings[labelled.key] = work()
+        return self._ceilings[labelled.key]
 
 
 @lru_cache(maxsize=1)

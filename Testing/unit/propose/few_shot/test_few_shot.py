@@ -5,11 +5,15 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import BadInputError, GeometryError, RecipeError, WeightsError
+from LiverSegSSLLib.propose.few_shot.budget import process_mb
+from LiverSegSSLLib.propose.few_shot.consistency import LEAST_CEILING
 from LiverSegSSLLib.propose.few_shot.few_shot import FewShot
+from LiverSegSSLLib.propose.few_shot.labelled import ceiling, read_supports, returned
 from LiverSegSSLLib.propose.few_shot.network import build_network, save_network, small_spec
 from LiverSegSSLLib.propose.few_shot.spaces import SPACES
 from LiverSegSSLLib.propose.proposer import make_proposer
@@ -60,7 +64,7 @@ def test_a_proposal_lies_on_the_cases_own_grid_and_says_where_it_comes_from(weig
     assert proposal.probability.array.dtype == np.float32
     assert 0 <= proposal.probability.array.min() <= proposal.probability.array.max() <= 1
     assert proposal.parents == ("label-s1", "label-s2")
-    assert set(proposal.measurements) == {"consistency", "entropy_bits", "disagreement"}
+    assert set(proposal.measurements) == {"consistency", "consistency_ceiling", "entropy_bits", "disagreement"}
     recorded = json.loads(json.dumps(dict(proposal.parameters)))
     assert [member["support"] for member in recorded["members"]] == ["s1__GED4", "s2__GED4"]
     assert len(recorded["slice_disagreement"]) == len(proposal.probability.array)
@@ -183,7 +187,38 @@ def test_absent_weights_say_the_command_that_fetches_them(patients, tmp_path, mo
 
 def test_what_is_there_is_available_to_as_many_processes_as_memory_allows(weights):
     assert few_shot(weights).unavailable() == ""
-    assert few_shot(weights).most_processes() >= few_shot(weights, features_memory_mb=1e9).most_processes() == 1
+    fitting = psutil.virtual_memory().available / 2**20 / process_mb(64, 2, 10)
+    assert few_shot(weights).most_processes() == pytest.approx(fitting, rel=0.2, abs=1)
+    greedy = few_shot(weights, insertions=100, supports=100, memory_mb=1e9, features_memory_mb=1e9)
+    assert 1 <= greedy.most_processes() < few_shot(weights).most_processes()
+
+
+def test_a_process_takes_what_its_network_and_options_ask_for_within_the_bounds():
+    assert process_mb(512, 5, 10, 4096, 4096) == pytest.approx(8892, abs=1)
+    assert process_mb(128, 5, 10, 4096, 4096) < 2200, "small networks run one process a core"
+    assert process_mb(512, 1, 1) < process_mb(512, 5, 10) and process_mb(1024, 1, 1) > process_mb(512, 1, 1)
+    with pytest.raises(BadInputError, match="not a checkpoint"):
+        FewShot(weights=__file__, device="cpu").most_processes()
+
+
+@pytest.mark.parametrize(("image_size", "used"), [(64, 1), (256, 3)])
+def test_small_networks_take_one_thread(patients, tmp_path, monkeypatch, image_size, used):
+    """Two threads on a network of 128 pixels wait for each other."""
+    import torch
+
+    save_network(build_network(small_spec(image_size, width=16, hidden=16, memory=8), seed=0), tmp_path / "net.pt")
+    (target, _), (_, support), _ = patients
+    seen, before = set(), torch.get_num_threads()
+    segment = FewShot.segment
+
+    def watched(self, *given, **options):
+        seen.add(torch.get_num_threads())
+        return segment(self, *given, **options)
+
+    monkeypatch.setattr(FewShot, "segment", watched)
+    proposer = few_shot(tmp_path / "net.pt", insertions=1, consistency=False)
+    assert proposer.propose(target, [support], seed=1, threads=3).failure == ""
+    assert seen == {used} and torch.get_num_threads() == before
 
 
 def test_features_on_disk_serve_the_next_run(weights, patients, tmp_path):
@@ -194,6 +229,21 @@ def test_features_on_disk_serve_the_next_run(weights, patients, tmp_path):
     again = few_shot(weights, features=str(tmp_path / "features"), memory_mb=2048).segment(target, [support], seed=1)
     assert np.allclose(first.probability.array, again.probability.array, atol=1e-6)
     assert sorted((tmp_path / "features").rglob("*.features")) == files
+
+
+def test_the_ceiling_of_a_support_is_worked_out_once_ever(weights, patients, tmp_path):
+    """What a support returns to itself, in the space that judges; by the process, and by later ones from the disk."""
+    (target, _), (_, support), (_, other) = patients
+    _, (one,), _ = read_supports([support])
+    proposer = few_shot(weights, features=str(tmp_path / "features"))
+    tracker = proposer.tracker()
+    itself = returned(tracker, one, one.frames, one.mask.astype(np.float32))
+    found = proposer.segment(target, [support, other], seed=1)
+    assert found.members[0].ceiling == max(itself, LEAST_CEILING)
+    later = few_shot(weights, features=str(tmp_path / "features"), memory_mb=2048).tracker()
+    for known in (tracker, later):
+        assert ceiling(known, one) == found.members[0].ceiling
+        assert known.once(one, lambda: pytest.fail("worked out again")) == itself
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from LiverSegSSLLib.propose.few_shot.network import (
     load_network,
     save_network,
     small_spec,
+    spec_of,
 )
 
 from .small import SIDE, blob, noise, shared_network
@@ -34,6 +35,12 @@ def no_hydra():
 @pytest.mark.parametrize("variant", ["sam2.0-tiny", "sam2.1-tiny", "sam2.1-small"])
 def test_published_networks_are_told_by_their_weights(variant):
     assert describe(build_network(NetworkSpec(variant)).state_dict()) == variant
+
+
+def test_what_a_published_checkpoint_is_shows_without_its_weights(tmp_path):
+    torch.save({"model": build_network(NetworkSpec()).state_dict()}, tmp_path / "net.pt")
+    assert spec_of(tmp_path / "net.pt") == NetworkSpec("sam2.1-tiny", 512)
+    assert spec_of(tmp_path / "net.pt", image_size=1024) == NetworkSpec("sam2.1-tiny", 1024)
 
 
 def test_the_package_has_the_configuration_of_every_size_of_both_versions():
@@ -70,7 +77,7 @@ def test_a_checkpoint_of_ours_says_what_it_is(tmp_path):
     network = shared_network(0)
     save_network(network, tmp_path / "mini.pt")
     loaded = load_network(tmp_path / "mini.pt")
-    assert loaded.spec == network.spec
+    assert loaded.spec == network.spec == spec_of(tmp_path / "mini.pt", image_size=1024)
     state = loaded.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
 
@@ -149,8 +156,9 @@ def test_weights_of_another_network_are_named(tmp_path):
 )
 def test_what_is_no_sam_2_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "net.pt")
-    with pytest.raises(WeightsError, match="no weights of SAM 2"):
-        load_network(tmp_path / "net.pt")
+    for ask in (load_network, spec_of):
+        with pytest.raises(WeightsError, match="no weights of SAM 2"):
+            ask(tmp_path / "net.pt")
 
 
 def test_a_missing_file_is_said(tmp_path):
