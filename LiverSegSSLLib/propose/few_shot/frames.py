@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LiverSegSSLLib.errors import GeometryError, LabelError
-from LiverSegSSLLib.volume import Geometry, Volume, axes_of, orient, require_same_grid
+from LiverSegSSLLib.volume import Geometry, Volume, axes_of, orient, require_same_grid, resize_nearest
 
 if TYPE_CHECKING:
     import torch
@@ -132,7 +132,7 @@ def prompts_of(mask: NDArray[np.bool_], size: int) -> dict[int, NDArray[np.bool_
     """
     prompts = {}
     for index in np.flatnonzero(mask.any(axis=(1, 2))):
-        prompt = _nearest(mask[index], size)
+        prompt = resize_nearest(mask[index], (size, size))
         if prompt.any():
             prompts[int(index)] = prompt
     return prompts
@@ -163,10 +163,3 @@ def _resized(plane: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
     if plane.shape == (size, size):
         return plane.astype(np.float32)
     return np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
-
-
-def _nearest(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
-    """The pixel whose area holds the centre of the new one, as cv2 and Pillow choose it."""
-    rows, columns = (((np.arange(size) + 0.5) * extent / size).astype(int) for extent in mask.shape)
-    chosen: NDArray[np.bool_] = mask[np.ix_(rows, columns)]
-    return chosen
