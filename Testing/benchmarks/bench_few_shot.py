@@ -1,9 +1,10 @@
 """The few-shot engine against the published procedure: same weights, same inputs, one run.
 
 ``python Testing/benchmarks/bench_few_shot.py`` takes a small network and a minute or two on a CPU; ``--network
-sam2.1-tiny --size 512`` is MedSAM2's shape; ``--gpu`` is that with 48 slices, R = 5, M = 10 in bfloat16. Weights and
-slices are random: neither procedure looks at values to decide what to compute. For each the time of a case, the peak
-memory above what was there before, and how far logits lie apart; then the engine's time over slices, R and M.
+sam2.1-tiny --size 512`` is MedSAM2's shape; ``--device cuda`` is that with 48 slices, R = 5, M = 10 in bfloat16
+(``--slices 64`` for as many). Weights and slices are random: neither procedure looks at values to decide what to
+compute. For each the time of a case, the peak memory above what was there before, and how far logits lie apart; then
+the engine's time over slices, R and M.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ def measured(device: torch.device, work: Callable[[], Any]) -> tuple[Any, Cost]:
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        before, start, busy = torch.cuda.memory_allocated(), time.perf_counter(), time.process_time()
+        allocated, start, busy = torch.cuda.memory_allocated(), time.perf_counter(), time.process_time()
         result = work()
         torch.cuda.synchronize()
         seconds, busy = time.perf_counter() - start, time.process_time() - busy
-        return result, Cost(seconds, busy, (torch.cuda.max_memory_allocated() - before) / 2**20)
+        return result, Cost(seconds, busy, (torch.cuda.max_memory_allocated() - allocated) / 2**20)
     before, peak, stop = resident_mb(), [0.0], threading.Event()
 
     def watch() -> None:
@@ -108,8 +109,8 @@ class Bench:
     """One network, one device."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.device = torch.device("cuda" if options.gpu else "cpu")
-        self.precision = torch.bfloat16 if options.gpu else torch.float32
+        self.device = torch.device(options.device)
+        self.precision = getattr(torch, options.precision)
         spec = small_spec(options.size) if options.network == "mini" else NetworkSpec(options.network, options.size)
         self.network = build_network(spec, seed=0).to(self.device)
         with torch.no_grad():  # else a network that has learnt nothing says that the object is gone
@@ -188,7 +189,8 @@ def scale(bench: Bench, problem: Problem) -> None:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gpu", action="store_true", help="MedSAM2's shape on CUDA in bfloat16, 48 slices, R 5, M 10")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: MedSAM2's shape, R 5, M 10")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="[bfloat16 on cuda, else float32]")
     parser.add_argument("--network", help="mini, or one of the package's (sam2.1-tiny, …)")
     parser.add_argument("--size", type=int, help="pixels a side")
     parser.add_argument("--slices", type=int, help="of the case and of each support")
@@ -198,15 +200,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of the CPU; default: torch's")
     parser.add_argument("--no-scale", action="store_true", help="leave out the times over slices, R and M")
     options = parser.parse_args()
-    usual = ("sam2.1-tiny", 512, 48, 10, 16384.0) if options.gpu else ("mini", 128, 24, 2, 2048.0)
-    for name, value in zip(("network", "size", "slices", "supports", "memory_mb"), usual, strict=True):
+    gpu = options.device == "cuda"
+    if gpu and not torch.cuda.is_available():
+        parser.error("torch sees no CUDA device here")
+    names = ("network", "size", "slices", "supports", "memory_mb", "precision")
+    usual = ("sam2.1-tiny", 512, 48, 10, 16384.0, "bfloat16") if gpu else ("mini", 128, 24, 2, 2048.0, "float32")
+    for name, value in zip(names, usual, strict=True):
         if getattr(options, name) is None:
             setattr(options, name, value)
     if options.threads:
         torch.set_num_threads(options.threads)
     bench = Bench(options)
     problem = Problem(options.slices, options.insertions, options.supports)
-    where = torch.cuda.get_device_name() if options.gpu else f"CPU, {torch.get_num_threads()} threads"
+    where = torch.cuda.get_device_name() if gpu else f"CPU, {torch.get_num_threads()} threads"
     say(
         f"{options.network} at {options.size} px, {str(bench.precision).removeprefix('torch.')}, {where}; "
         f"{problem.slices} slices, R = {problem.insertions}, M = {problem.supports}"
