@@ -19,7 +19,6 @@ from LiverSegSSLLib.rounds.comparison import Comparison, Trained
 from LiverSegSSLLib.rounds.comparison_plan import Cell
 from LiverSegSSLLib.rounds.state import digest_of
 
-
 FEWEST_MASKS = 4
 """Masks to measure a process; a further one takes as long to start as several to measure."""
 
