@@ -102,11 +102,11 @@ def test_what_the_teacher_and_the_student_see(initialised: Callable[..., Any], s
     draw = np.random.default_rng(0)
     boxes = torch.stack([random_box(step.image.shape[2:], (0.02, 0.4), draw) for _ in range(2)])[:, None]
     weak, strong, image = step.unlabelled, step.strong, step.image
-    expected = weak, torch.where(boxes, image, weak), torch.where(boxes, weak, image)
-    assert all(torch.equal(found, wanted) for found, wanted in zip(teacher, expected, strict=True))
+    views = [weak, torch.where(boxes, image, weak), torch.where(boxes, weak, image)]
+    assert all(torch.equal(found, wanted) for found, wanted in zip(teacher, views, strict=True))
     # At the beginning nothing of the other's frequencies is taken over.
-    expected = image, torch.where(boxes, image, strong), torch.where(boxes, strong, image), strong
-    assert all(torch.allclose(found, wanted, atol=1e-5) for found, wanted in zip(student, expected, strict=True))
+    views = [image, torch.where(boxes, image, strong), torch.where(boxes, strong, image), strong]
+    assert all(torch.allclose(found, wanted, atol=1e-5) for found, wanted in zip(student, views, strict=True))
 
 
 def test_later_labelled_patches_take_on_the_style_of_their_unlabelled_ones(
