@@ -29,10 +29,13 @@ from LiverSegSSLLib.propose.few_shot.few_shot import JUDGE, FewShot
 from LiverSegSSLLib.propose.few_shot.labelled import Labelled, read_supports, returned
 from LiverSegSSLLib.propose.few_shot.spaces import SPACES, case_in, histogram_of, mean_histogram
 from LiverSegSSLLib.propose.few_shot.trackers import Tracker
+from LiverSegSSLLib.score.consistency import ConsistencyScore
 from Testing.few_shot.measure import SUPPORTS, patient
 
 GOOD = 0.6
 """Dice from which a label is worth training on."""
+
+LIMIT = ConsistencyScore().least_share
 
 ALIKE = (Phase.GED4, Phase.T1)
 """Phases that the proposer segments in the plain space alone; elsewhere all spaces compete and Sobel space judges."""
@@ -174,7 +177,11 @@ def _separation(values: np.ndarray, good: np.ndarray) -> str:
     limits = np.unique(values)
     right = [((values[good] >= limit).mean() + (values[~good] < limit).mean()) / 2 for limit in limits]
     best = limits[np.flatnonzero(np.array(right) == max(right))]
-    return f"AUC {chance:.3f}, right at best {max(right):.3f} with a limit of {best[0]:.2f} … {best[-1]:.2f}"
+    kept, rejected = (values[good] >= LIMIT).mean(), (values[~good] < LIMIT).mean()
+    return (
+        f"AUC {chance:.3f}, right at best {max(right):.3f} with a limit of {best[0]:.2f} … {best[-1]:.2f}; "
+        f"with {LIMIT} keeps {kept:.2f} of the good, rejects {rejected:.2f} of the others"
+    )
 
 
 def _say(text: str) -> None:

@@ -24,8 +24,8 @@ learn:
 """
 
 
-def write_small_cohort(folder: Path) -> tuple[Path, Path, Path]:
-    """Four studies of GED4 and T2, two of them labelled; returns data, truth and recipe."""
+def write_small_cohort(folder: Path, phases: tuple[Phase, ...] = (Phase.GED4, Phase.T2)) -> tuple[Path, Path, Path]:
+    """Four studies, two of them labelled on GED4; returns data, truth and recipe."""
     spec = PhantomSpec(
         studies=4,
         labelled=2,
@@ -34,7 +34,7 @@ def write_small_cohort(folder: Path) -> tuple[Path, Path, Path]:
         seed=7,
         scale=4.0,
         missing=0.0,
-        phases=(Phase.GED4, Phase.T2),
+        phases=phases,
         organ_maps=False,
     )
     data, truth, recipe = folder / "data", folder / "truth", folder / "small.yaml"

@@ -5,7 +5,7 @@ liver, and on the support that something else is found again. The Dice that come
 weighs every (support, image space), and its weighted mean is the proposal's score.
 
 Even a right mask does not come back whole: a network follows some image spaces less well than others. What a support
-returns to *itself* is the ceiling, and the share of it that came back can be compared between spaces and supports.
+returns to *itself* is the ceiling, and the share of it that came back is what a limit can be set on in any space.
 Arrays are (slices, rows, columns) in the canonical frame.
 """
 
@@ -29,7 +29,7 @@ POWER = 8.0
 """Exponent of the weights; see docs/few_shot.md for the measurement."""
 
 FLOOR = 0.05
-"""Shares below it count as it does: when nothing comes back from anywhere, all members weigh the same."""
+"""Dice below it count as it does: when nothing comes back from anywhere, all members weigh the same."""
 
 LEAST_CEILING = 0.25
 """Ceilings below it count as it does: where not even a support finds itself, little that came back proves nothing."""
@@ -50,17 +50,20 @@ class Member:
 
     @property
     def weight(self) -> float:
-        """``max(share of the ceiling, 0.05) ** 8``; 1 where it was not asked. Only ratios matter."""
-        return 1.0 if self.returned is None else weight_of(self.returned / self.ceiling)
+        """``max(Dice, 0.05) ** 8``; 1 where it was not asked. Only ratios matter.
+
+        Not the share of the ceiling: a support that finds itself badly is the worse guide too (docs/few_shot.md).
+        """
+        return 1.0 if self.returned is None else weight_of(self.returned)
 
 
-def weight_of(share: float, power: float = POWER) -> float:
-    """Weight of a member in the mean, above 0 and rising with the share of the ceiling that came back.
+def weight_of(returned: float, power: float = POWER) -> float:
+    """Weight of a member in the mean, above 0 and rising with the Dice that came back.
 
-    A power, not the share itself: of two spaces with 0.9 and 0.6 the second is nearly always wrong, and would still
+    A power, not the Dice itself: of two spaces with 0.9 and 0.6 the second is nearly always wrong, and would still
     have two fifths of the say.
     """
-    return float(max(share, FLOOR) ** power)
+    return float(max(returned, FLOOR) ** power)
 
 
 def returned_dice(

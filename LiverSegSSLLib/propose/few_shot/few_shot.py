@@ -56,8 +56,8 @@ class FewShot:
     :param fewest: with fewer supports of the case's own vendor, other vendors fill up to this number.
     :param spaces: image spaces to propagate in; ``auto``: plain between T1-weighted phases (GED1–4, T1) and within a
         phase, all of them where the case's contrast differs from a support's.
-    :param consistency: propagate back onto each support and weigh by what comes back, as a share of what the support
-        returns to itself; twice the time. Without it all count alike.
+    :param consistency: propagate back onto each support and weigh by what comes back; twice the time. Without it all
+        count alike.
     :param pseudo_trust: weight of a support whose label is no expert's, against 1.
     :param engine: ``fast``, or ``reference``, the published procedure with the same result and many times the time.
     :param device: ``auto``, ``cuda``, ``mps`` or ``cpu``; ``precision``: ``auto``, ``float32`` or ``bfloat16``.

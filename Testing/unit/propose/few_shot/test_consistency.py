@@ -99,13 +99,6 @@ def test_weights_of_members_that_were_not_asked_are_equal():
     assert Member("a", "plain").weight == Member("b", "plain").weight == 1.0
 
 
-def test_members_weigh_by_their_share_of_the_ceiling():
-    """A support that finds itself badly in a space is no worse a witness for it, once that is known."""
-    plain, sobel = Member("a", "plain", 0.81, ceiling=0.9), Member("b", "sobel", 0.45, ceiling=0.5)
-    assert plain.weight == pytest.approx(sobel.weight)
-    assert Member("b", "sobel", 0.3, ceiling=0.5).weight < sobel.weight
-
-
 def test_the_score_leans_on_those_that_count():
     members = [Member("a", "plain", 0.9, 0.95), Member("a", "sobel", 0.3, 0.6)]
     returned, ceiling = case_score(members)
