@@ -256,6 +256,7 @@ set(LIVERSEGSSL_RESOURCES
   Resources/Plans/stunet-h.yaml
   Resources/Plans/stunet-l.yaml
   Resources/Plans/stunet-s.yaml
+  Resources/Recipes/cps_stunet.yaml
   Resources/Recipes/default.yaml
   Resources/Recipes/demo.yaml
   Resources/Recipes/ssl_medsam2.yaml

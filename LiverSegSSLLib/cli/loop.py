@@ -87,6 +87,8 @@ def score(data: Path, **options: Any) -> int:
     "--preset",
     help="Network and training preset: default, resenc-m, -l, -xl, stunet-s, -b, -l, -h, small, cpu.",
 )
+@click.option("--method", help="supervised, or with unlabelled images too: cps, mean-teacher, bcp, midss.")
+@click.option("--network", metavar="PRESET", help="The network of another preset, in this one's geometry.")
 @click.option("--folds", type=click.IntRange(1, 20), help="Number of folds.")
 @click.option("--init", metavar="WEIGHTS", help="Begin with models:NAME, a model folder or a checkpoint file.")
 @ROUND

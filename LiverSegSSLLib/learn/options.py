@@ -135,7 +135,11 @@ def preset_names() -> list[str]:
 
 
 def load_preset(
-    name: str, overrides: Mapping[str, Any] | None = None, seed: int = 0, begins_with_weights: bool = False
+    name: str,
+    overrides: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    begins_with_weights: bool = False,
+    network: str | None = None,
 ) -> Preset:
     """A shipped preset.
 
@@ -143,14 +147,21 @@ def load_preset(
         "augmentation": {"p_remap": 0.5}}``; ``configuration`` and ``network`` replace keys of those, ``plan_from``
         takes the geometry from another model.
     :param begins_with_weights: for a training that does not begin from scratch (the preset's ``with_init``).
-    :raises RecipeError: no such preset, or an option that is unknown or out of range.
+    :param network: another preset, whose network takes the place of this one's; the geometry stays.
+    :raises RecipeError: no such preset, no network of that name, or an option that is unknown or out of range.
     """
     if name not in preset_names():
         raise RecipeError("is not a training preset", name, advice(name, preset_names()))
     data = {"name": name, **table("Plans", f"{name}.yaml")}
+    if network is not None:
+        others = {other: table("Plans", f"{other}.yaml") for other in preset_names()}
+        known = [other for other, content in others.items() if content.get("network")]
+        if network not in known:
+            raise RecipeError("is not a network", network, advice(network, known))
+        data |= {key: others[network].get(key, {}) for key in ("network", "with_init")}
     changes = dict(overrides or {})
     configuration = {**data.get("configuration", {}), **changes.pop("configuration", {})}
-    network = {**(data.get("network") or {}), **changes.pop("network", {})} or None
+    built = {**(data.get("network") or {}), **changes.pop("network", {})} or None
     plan_from = changes.pop("plan_from", None)
     begun = data.get("with_init", {}) if begins_with_weights else {}
     training = {**data.get("training", {}), **begun, "seed": seed, **changes}
@@ -162,7 +173,7 @@ def load_preset(
                 **data,
                 "configuration": configuration,
                 "plan_from": plan_from,
-                "network": network,
+                "network": built,
                 "training": training,
             }
         )

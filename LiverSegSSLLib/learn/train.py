@@ -51,6 +51,7 @@ class TrainSpec:
         checkpoint, or ``models:NAME`` (see :func:`LiverSegSSLLib.learn.warm_start.find_origin`). Fold i begins with
         fold i of a model folder, or another that was not trained on a case which fold i holds out now; if there is
         none, from scratch, with a warning.
+    :param network: a preset whose network takes the place of this one's.
     :param method: how to learn, see :mod:`LiverSegSSLLib.learn.methods`; all but ``supervised`` need unlabelled cases.
     :param splits: exactly these folds, numbered as they stand, instead of ``folds``. They may name any labelled case
         as unlabelled.
@@ -67,6 +68,7 @@ class TrainSpec:
     threads: int = 0
     parallel_folds: int = 0
     init: Path | str | None = None
+    network: str | None = None
     method: Method = SUPERVISED
     splits: tuple[Fold, ...] = ()
 
@@ -97,7 +99,7 @@ def train(spec: TrainSpec, report: Reporter = SILENT) -> RunResult:
         folder.
     """
     start = time.monotonic()
-    preset = load_preset(spec.preset, spec.options, spec.seed, begins_with_weights=spec.init is not None)
+    preset = load_preset(spec.preset, spec.options, spec.seed, spec.init is not None, spec.network)
     origin = None if spec.init is None else find_origin(spec.init)
     cases = check_cases(spec.cases, report)
     splits = _splits(spec, cases)

@@ -83,4 +83,4 @@ def check_recipe(recipe: Recipe) -> None:
         if step.method != NETWORK:
             make_proposer(step.method, step.options)
     make_scores(recipe.score)
-    load_preset(recipe.learn.preset, recipe.learn.options)
+    load_preset(recipe.learn.preset, recipe.learn.options, network=recipe.learn.network)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.learn.methods import SUPERVISED, Method
 from LiverSegSSLLib.resources import resource
 from LiverSegSSLLib.spelling import advice
 
@@ -58,7 +59,11 @@ class Select(_Strict):
 class Learn(_Strict):
     """The training of a round."""
 
+    method: Method = SUPERVISED
+    """``supervised`` learns from labels; the others also from every image that has none, or none that was kept."""
     preset: str = "default"
+    network: str | None = None
+    """A preset whose network takes the place of this one's; the geometry stays."""
     folds: int = Field(default=5, ge=1, le=20)
     options: Options = {}
     phases: tuple[Phase, ...] = ()
@@ -96,7 +101,8 @@ class Recipe(_Strict):
     rounds: int = Field(default=1, ge=1, le=20)
     stop_change: float = Field(default=0.01, ge=0)
     """No further training when a round's labels changed by less than this on average (eq. 7 of METHODS 5)."""
-    propose: tuple[ProposeStep, ...] = Field(min_length=1)
+    propose: tuple[ProposeStep, ...]
+    """Steps of the first round; may be none, for a method that learns from images without labels."""
     propose_again: tuple[ProposeStep, ...] = (ProposeStep(method=NETWORK),)
     """Steps of the rounds after the first."""
     score: dict[str, Options] = {}

@@ -114,7 +114,8 @@ def _sentence(name: str, output: dict[str, Any]) -> str:
         moved = f"; the labels changed by {100 * change:.1f} % since the round before" if change is not None else ""
         return f"{len(output['kept'])} of {len(output['labels'])} pseudo labels kept{moved}"
     if "folds" in output:
-        return f"{output['trained_on']} cases, {len(output['folds'])} models"
+        without = f" and {output['unlabelled']} without a label" if output.get("unlabelled") else ""
+        return f"{output['trained_on']} labelled cases{without}, {len(output['folds'])} models"
     if "measured" in output:
         return f"{output['measured']} masks measured against the truth"
     if "labels" in output:

@@ -9,9 +9,10 @@ from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.methods import SUPERVISED
 from LiverSegSSLLib.learn.train import TrainSpec, train
 from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
-from LiverSegSSLLib.rounds.session import Session, checksums
+from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
 
 
 def train_round(session: Session, round_number: int) -> dict[str, Any]:
@@ -25,12 +26,14 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
         raise TrainingError("has no label to train on", f"round {round_number}", "loosen select, or label a case")
     cases = [_case(session, label, "expert") for label in expert.values()]
     cases += [_case(session, label, "pseudo") for label in pseudo.values()]
+    unlabelled = [] if learn.method == SUPERVISED else _unlabelled(session, {*expert, *pseudo})
     warm = session.state.output(f"round {round_number - 1}: train") if learn.warm_start else None
     inputs = {
         "learn": learn.model_dump(mode="json"),
         "seed": session.recipe.seed,
         "expert": checksums(expert),
         "pseudo": checksums(pseudo),
+        "unlabelled": [fingerprint(case) for case in unlabelled],
         "device": session.device,
         "begin": warm and warm["model"],
     }
@@ -39,11 +42,13 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
         result = train(
             TrainSpec(
                 name=f"round{round_number}",
-                cases=tuple(cases),
+                cases=(*cases, *(_without_label(session, case) for case in unlabelled)),
                 folder=session.places.training,
                 preset=learn.preset,
                 folds=learn.folds,
                 options=learn.options,
+                method=learn.method,
+                network=learn.network,
                 seed=session.recipe.seed,
                 device=session.device,
                 init=session.places.workspace / warm["model"] if warm else initial_weights(session),
@@ -56,6 +61,7 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
             "folds": list(result.folds),
             "held_out": dict(result.held_out),
             "trained_on": len(cases),
+            "unlabelled": len(unlabelled),
             "curves": {str(fold): _by_name(curve) for fold, curve in result.curves.items()},
         }
 
@@ -105,6 +111,16 @@ def _labels(session: Session, round_number: int) -> tuple[dict[str, Label], dict
     return expert, pseudo
 
 
+def _unlabelled(session: Session, labelled: set[str]) -> list[Case]:
+    phases = frozenset(session.recipe.learn.phases) or session.phases
+    return [case for case in session.cohort.cases(phases) if case.id not in labelled]
+
+
+def _without_label(session: Session, case: Case) -> TrainingCase:
+    study = session.cohort.study_of(case)
+    return TrainingCase(case.id, case.image, None, "unlabelled", group=study.patient or study.key, stratum=case.vendor)
+
+
 def _case(session: Session, label: Label, role: Any) -> TrainingCase:
     case: Case = session.cohort.case(label.case_id)
     study = session.cohort.study_of(case)
@@ -122,5 +138,5 @@ def _case(session: Session, label: Label, role: Any) -> TrainingCase:
 
 def _by_name(curve: Any) -> dict[str, list[float]]:
     """Epoch by epoch → name by name, the way a chart wants it."""
-    names = ("epoch", "loss", "val_loss", "agreement")
-    return {name: [row[name] for row in curve] for name in names}
+    names = [name for name in (curve[-1] if curve else ()) if name not in ("epochs", "learning_rate", "seconds")]
+    return {name: [row.get(name) for row in curve] for name in names}

@@ -6,6 +6,7 @@ Every function here is a verb, called as ``verb(parameters, report) -> result``.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,9 @@ def train(parameters: Parameters, report: Reporter) -> Result:
     from LiverSegSSLLib.rounds.training import require_initial_weights, train_round
 
     options = _options(parameters)
-    recipe = load_recipe(options.recipe, options.changes)
-    changes: Parameters = {key: parameters[key] for key in ("preset", "folds", "init") if key in parameters}
-    recipe = recipe.model_copy(update={"learn": recipe.learn.model_copy(update=changes)})
+    asked = [key for key in ("method", "preset", "network", "folds", "init") if key in parameters]
+    changes = [f"learn.{key}={json.dumps(parameters[key])}" for key in asked]  # JSON is YAML
+    recipe = load_recipe(options.recipe, (*options.changes, *changes))
     with open_session(options, report, recipe) as session:
         require_initial_weights(session)
         number = _round(parameters, session)

@@ -19,6 +19,8 @@ from LiverSegSSLLib.errors import BadInputError, TrainingError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.card import read_card
 from LiverSegSSLLib.learn.fold import FINAL, train_fold
+from LiverSegSSLLib.learn.options import load_preset
+from LiverSegSSLLib.learn.plans import with_options
 from LiverSegSSLLib.learn.semi.two_stream import TwoStreamTrainer
 from LiverSegSSLLib.learn.splits import Fold
 from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
@@ -33,23 +35,33 @@ PLAIN = PredictionSettings(step=0.5, mirroring=False, largest=False, edges=False
 
 
 class Trained:
-    """The same two folds learnt supervised, and by CPS."""
+    """Two folds learnt by CPS through the command's own way; further trainings run in this process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.cases, self.events = folder, semi_cases(folder / "data"), list[Event]()
         ids = tuple(case.case_id for case in self.cases)
         self.folds = (Fold(ids[:1], ids[1:2], ids[2:]), Fold(ids[1:2], ids[:1], ids[2:]))
-        self.supervised = self.train("supervised")
-        self.cps = self.train("cps")
+        self.cps = train(self.spec(), Reporter(self.events.append))
 
-    def spec(self, method: Any, name: str = "semi", **options: Any) -> TrainSpec:
+    def spec(self) -> TrainSpec:
         place = self.folder / "nnunet"
-        return TrainSpec(
-            name, self.cases, place, "cpu", 2, {**SMALLEST, **options}, 3, "cpu", 2, method=method, splits=self.folds
-        )
+        return TrainSpec("semi", self.cases, place, "cpu", 2, SMALLEST, 3, "cpu", 2, method="cps", splits=self.folds)
 
-    def train(self, method: Any, name: str = "semi", **options: Any) -> RunResult:
-        return train(self.spec(method, name, **options), Reporter(self.events.append))
+    def here(self, place: Path, monkeypatch: pytest.MonkeyPatch, trainer: str = "CpsTrainer", **options: Any) -> Path:
+        """Train fold 0 once more, in this process, by another trainer or with other options; its folder."""
+        earlier = Folders(self.folder / "nnunet").preprocessed
+        folders = Folders(place)
+        if not folders.preprocessed.is_dir():
+            shutil.copytree(earlier, folders.preprocessed)
+        data = folders.preprocessed / self.cps.model_folder.parent.name
+        plans = json.loads((data / "LiverSegPlans.json").read_text())
+        plans["liversegssl"]["training"] |= options
+        (data / "LiverSegPlans.json").write_text(json.dumps(plans))
+        for name, value in environment(folders, 1).items():
+            monkeypatch.setenv(name, value)
+        specification = json.loads((self.cps.model_folder / "fold_0" / "fold.json").read_text())
+        train_fold({**specification, "trainer": trainer, "preprocessed": str(data)}, Reporter())
+        return next(folders.results.glob(f"*/{trainer}__*/fold_0"))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +72,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def checkpoint(result: RunResult, fold: int = 0) -> dict[str, Any]:
     loaded: dict[str, Any] = load_checkpoint(result.model_folder / f"fold_{fold}" / FINAL)
     return loaded
+
+
+def weights(fold: Path) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = load_checkpoint(fold / FINAL)["network_weights"]
+    return found
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -76,21 +93,12 @@ def test_curves_tell_the_losses_apart_and_the_networks_disagree(trained: Trained
     assert not [event for event in trained.events if "agree on every voxel" in event.message]
 
 
-def test_with_weight_zero_the_first_network_is_that_of_supervised_training(trained: Trained) -> None:
-    alone = trained.train("cps", cps={"weight": 0.0})
-    assert same(checkpoint(alone)["network_weights"], checkpoint(trained.supervised)["network_weights"])
-    trained.cps = trained.train("cps")
-    assert not same(checkpoint(trained.cps)["network_weights"], checkpoint(trained.supervised)["network_weights"])
-
-
-def train_here(trained: Trained, results: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Fold 0 once more, in this process, into another folder; its final checkpoint."""
-    folders = Folders(trained.folder / "nnunet")
-    for name, value in {**environment(folders, 1), "nnUNet_results": str(results)}.items():
-        monkeypatch.setenv(name, value)
-    train_fold(json.loads((trained.cps.model_folder / "fold_0" / "fold.json").read_text()), Reporter())
-    loaded: dict[str, Any] = load_checkpoint(next(results.glob("*/*/fold_0")) / FINAL)
-    return loaded
+def test_with_weight_zero_the_first_network_is_that_of_supervised_training(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervised = weights(trained.here(tmp_path, monkeypatch, "LiverSegTrainer"))
+    alone = weights(trained.here(tmp_path, monkeypatch, cps={"weight": 0.0}))
+    assert same(alone, supervised) and not same(checkpoint(trained.cps)["network_weights"], supervised)
 
 
 def test_stored_labels_of_unlabelled_cases_teach_nothing(
@@ -107,9 +115,9 @@ def test_stored_labels_of_unlabelled_cases_teach_nothing(
         return data, seg, previous, properties
 
     monkeypatch.setattr(nnUNetDatasetBlosc2, "load_case", with_garbage)
-    found = train_here(trained, tmp_path, monkeypatch)
+    found = weights(trained.here(tmp_path, monkeypatch))
     assert len(replaced) >= 3 * 2 * 2  # patches of all steps
-    assert same(found["network_weights"], checkpoint(trained.cps)["network_weights"])
+    assert same(found, checkpoint(trained.cps)["network_weights"])
 
 
 def test_killed_in_the_middle_of_an_epoch_and_continued_ends_with_the_same_weights(
@@ -128,8 +136,8 @@ def test_killed_in_the_middle_of_an_epoch_and_continued_ends_with_the_same_weigh
 
     with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
         once.setattr(TwoStreamTrainer, "train_step", dying)
-        train_here(trained, tmp_path, monkeypatch)
-    found, expected = train_here(trained, tmp_path, monkeypatch), checkpoint(trained.cps)
+        trained.here(tmp_path, monkeypatch)
+    found, expected = load_checkpoint(trained.here(tmp_path, monkeypatch) / FINAL), checkpoint(trained.cps)
     assert same(found["network_weights"], expected["network_weights"])
     second, as_expected = found[NETWORKS_KEY]["second"], expected[NETWORKS_KEY]["second"]
     assert same(second["weights"], as_expected["weights"]) and same(second["raw"], as_expected["raw"])
@@ -157,12 +165,15 @@ def test_both_networks_predict_when_asked(trained: Trained, tmp_path: Path) -> N
         return np.log(probability / (1 - probability), where=inside, out=np.full(probability.shape, np.nan))
 
     first = predicted(trained.cps.model_folder)
-    both_of = train(trained.spec("cps", "both", cps={"predict_with": "both"}))
-    both = predicted(both_of.model_folder)
-    loaded = checkpoint(trained.cps)
     for name in ("plans.json", "dataset.json"):
         shutil.copy(trained.cps.model_folder / name, tmp_path)
-    (tmp_path / "fold_0").mkdir()
+    shutil.copytree(trained.cps.model_folder / "fold_0", tmp_path / "fold_0")
+    asked = load_preset("cpu", {**SMALLEST, "cps": {"predict_with": "both"}})
+    plans = with_options(json.loads((tmp_path / "plans.json").read_text()), asked)
+    (tmp_path / "plans.json").write_text(json.dumps(plans))
+    both = predicted(tmp_path)
+    shutil.copy(trained.cps.model_folder / "plans.json", tmp_path)
+    loaded = checkpoint(trained.cps)
     torch.save({**loaded, "network_weights": loaded[NETWORKS_KEY]["second"]["weights"]}, tmp_path / "fold_0" / FINAL)
     second = predicted(tmp_path)
     mean = (logits(first) + logits(second)) / 2
@@ -185,10 +196,14 @@ def test_bad_input(trained: Trained, tmp_path: Path) -> None:
         train(spec)
     with pytest.raises(BadInputError, match="there is no case to train on"):
         train(dataclasses.replace(spec, cases=trained.cases[2:]))
-    other = trained.supervised.model_folder / "fold_0" / FINAL
-    latest = trained.folder / "nnunet" / "results" / trained.cps.model_folder.parent.name
-    place = latest / trained.cps.model_folder.name / "fold_0"
-    (place / FINAL).unlink()
-    (place / "checkpoint_latest.pth").write_bytes(other.read_bytes())
+
+
+def test_a_checkpoint_of_another_method_is_refused(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = trained.here(tmp_path, monkeypatch, "LiverSegTrainer", epochs=1)
+    place = other.parent.with_name(other.parent.name.replace("LiverSegTrainer", "CpsTrainer")) / "fold_0"
+    place.mkdir(parents=True)
+    (place / "checkpoint_latest.pth").write_bytes((other / FINAL).read_bytes())
     with pytest.raises(TrainingError, match="is a checkpoint of LiverSegTrainer, not of CpsTrainer"):
-        trained.train("cps")
+        trained.here(tmp_path, monkeypatch)

@@ -63,7 +63,7 @@ def dice_chart(rows: Sequence[MetricRow], palette: Mapping[str, str]) -> str:
 
 
 def curve_chart(curve: Curve) -> str:
-    """Losses on the left, agreements (0 … 1) on the right."""
+    """Losses on the left, what lies between 0 and 1 (agreement, Dice, disagreement) on the right."""
     losses = [name for name in curve.series if "loss" in name.lower()]
     groups = [group for group in (losses, [name for name in curve.series if name not in losses]) if group]
     if not groups or not curve.epochs:
