@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Method = Literal["supervised", "cps", "mean-teacher", "bcp", "midss"]
 
 SUPERVISED: Method = "supervised"
 
-TRAINERS = MappingProxyType(
+TRAINERS: Mapping[str, str] = MappingProxyType(
     {
         SUPERVISED: "LiverSegTrainer",
         "cps": "CpsTrainer",
@@ -87,13 +88,25 @@ class Midss(_Strict):
     ramp: float = Field(default=1.0, ge=0, le=1)
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """Probability from which a voxel of a pseudo label teaches."""
-    window: float = Field(default=0.01, gt=0, le=0.5)
-    """Half width of the exchanged low frequencies, as a fraction of an image side."""
     in_plane: bool = True
-    """Frequencies of each slice, as published; else of the volume, which wants a window of 0.05."""
+    """Frequencies of each slice, as published; else of the volume."""
+    window: float | None = Field(default=None, gt=0, le=0.5)
+    """Half width of the exchanged low frequencies, as a fraction of an image side; ``None``: 0.01 in slices, as
+    published, and 0.05 in the volume, whose sides are shorter. Below one voxel the mean alone is exchanged."""
     box: tuple[float, float] = (0.02, 0.4)
     """Least and largest share of the patch that is pasted."""
     decay: float = Field(default=0.99, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _some_box(self) -> Midss:
+        if not 0 < self.box[0] < self.box[1] < 1:
+            raise ValueError("box needs two shares of the patch, the smaller one first")
+        return self
+
+    @property
+    def half_width(self) -> float:
+        """The window that is used."""
+        return self.window or (0.01 if self.in_plane else 0.05)
 
 
 METHOD_OPTIONS: dict[str, type[BaseModel]] = {"cps": Cps, "mean_teacher": MeanTeacher, "bcp": Bcp, "midss": Midss}

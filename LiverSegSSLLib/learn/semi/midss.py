@@ -48,7 +48,7 @@ class MidssTrainer(TwoStreamTrainer):
         plain, agreed = self._pseudo_labels(step, boxes)
         labelled = Said(*taught(step.target[0], self.label_manager.ignore_label))
         share = torch.from_numpy(self.draw.uniform(0, step.progress, len(step.image))).to(step.image)
-        moved = restyled(step.image, step.unlabelled, share, options.window, options.in_plane)
+        moved = restyled(step.image, step.unlabelled, share, options.half_width, options.in_plane)
 
         supervised = self.loss(self.network(step.image), step.target)
         ul = self._loss(pasted(step.strong, moved, boxes[:, None]), plain.around(labelled, boxes))

@@ -11,6 +11,7 @@ from torch import Tensor
 from LiverSegSSLLib.errors import RecipeError
 
 _ASPECT = 0.3, 1 / 0.3
+_TRIES = 10_000
 
 
 def proportional_box(patch: Sequence[int], share: float, draw: np.random.Generator) -> Tensor:
@@ -29,16 +30,22 @@ def random_box(patch: Sequence[int], shares: tuple[float, float], draw: np.rando
     MiDSS' box with a third side: of its sides, as shares of the patch's, one is drawn against each of the other two as
     0.3 … 1/0.3, until the box fits and its whole voxels keep to the two shares.
 
-    :param shares: least and largest; wide enough for whole voxels of the patch.
+    :param shares: least and largest.
     :return: boolean mask (z, y, x), true in the box.
+    :raises RecipeError: whole voxels of the patch cannot keep to the shares.
     """
     share, voxels = draw.uniform(*shares), np.prod(patch)
-    while True:
+    for _ in range(_TRIES):
         aspect = draw.permutation([1.0, *draw.uniform(*_ASPECT, 2)])
         relative = aspect * (share / aspect.prod()) ** (1 / 3)
         sides = np.maximum(np.rint(relative * np.asarray(patch)), 1).astype(int)
         if (relative <= 1).all() and shares[0] * voxels <= sides.prod() <= shares[1] * voxels:
             return _placed(patch, sides.tolist(), draw)
+    raise RecipeError(
+        f"found no box of {shares[0]:g} to {shares[1]:g} of a patch of {' x '.join(map(str, patch))} voxels",
+        "midss.box",
+        "let the two lie further apart, or enlarge the patch",
+    )
 
 
 def pasted(outside: Tensor, inside: Tensor, box: Tensor) -> Tensor:

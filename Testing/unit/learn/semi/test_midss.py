@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from LiverSegSSLLib.errors import RecipeError
+from LiverSegSSLLib.learn.methods import Midss
+from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.semi.midss import MidssTrainer, Said, confident_label, ensembled, masked_loss
 from LiverSegSSLLib.learn.semi.mixing import random_box
 from LiverSegSSLLib.learn.semi.two_stream import Step
@@ -179,3 +181,10 @@ def test_as_many_unlabelled_as_labelled_patches_are_needed(
         RecipeError, match=r"unlabelled_batch: MiDSS mixes .* a batch has 2 and 1 – set it to 2, or to 0"
     ):
         initialised(MidssTrainer).losses(step_of(unlabelled=1))
+
+
+def test_options() -> None:
+    assert (Midss().half_width, Midss(in_plane=False).half_width, Midss(window=0.2).half_width) == (0.01, 0.05, 0.2)
+    for box in ((0.4, 0.02), (0.0, 0.4), (0.02, 1.0)):
+        with pytest.raises(RecipeError, match="midss: box needs two shares of the patch, the smaller one first"):
+            load_preset("cpu", {"midss": {"box": box}})

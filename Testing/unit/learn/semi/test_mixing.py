@@ -9,6 +9,7 @@ from batchgeneratorsv2.transforms.utils.deep_supervision_downsampling import Dow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.learn.semi.mixing import halves, pasted, proportional_box, random_box, resized
 
 SIDES = st.tuples(*[st.integers(4, 40)] * 3)
@@ -65,6 +66,11 @@ def test_the_share_of_random_boxes_is_uniform_and_no_axis_is_preferred() -> None
     sides = np.array([sides_of(box) for box in boxes])
     assert sides.mean(0) == pytest.approx(np.full(3, sides.mean()), abs=1.5)
     assert sides.max(1).max() == 40 and (sides.max(1) / sides.min(1)).max() > 3
+
+
+def test_shares_that_no_box_of_whole_voxels_has_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"midss.box: found no box of 0.1 to 0.101 of a patch of 4 x 4 x 4 voxels"):
+        random_box((4, 4, 4), (0.1, 0.101), np.random.default_rng(0))
 
 
 def test_the_same_random_numbers_give_the_same_boxes() -> None:
