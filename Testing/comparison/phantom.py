@@ -2,7 +2,7 @@
 
     python -m Testing.comparison.phantom OUT
 
-24 studies: 8 come with a mask, 8 of the others are tested, 8 more have images alone. Killed, the same command goes on.
+26 studies: 8 come with a mask, 10 of the others are tested, 8 more have images alone. Killed, the same command goes on.
 Phantom only: it shows that the methods run and what they cost, not how well they do on patients.
 """
 
@@ -20,7 +20,7 @@ from LiverSegSSLLib.jobs.executors import open_executor
 from LiverSegSSLLib.rounds.comparison_options import METHODS
 
 COHORT = PhantomSpec(
-    studies=24,
+    studies=26,
     labelled=8,
     vendors=("A", "B1", "B2"),
     unseen=0,
@@ -29,7 +29,7 @@ COHORT = PhantomSpec(
     phases=(Phase.GED4,),
     organ_maps=False,
 )
-TESTED = 8
+TESTED = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

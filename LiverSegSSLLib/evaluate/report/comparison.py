@@ -79,6 +79,14 @@ def _limits(lines: Sequence[Line]) -> tuple[str, ...]:
     seeds = min((line.seeds for line in lines), default=0)
     if lines and cases < FEWEST_CASES:
         sentences.append(f"Only {cases} test cases: too few to tell a difference in {HEADS['dice']} from chance.")
+    for phase in dict.fromkeys(line.phase for line in lines):
+        compared = [line for line in lines if line.phase == phase and line.differences]
+        least = min(1.0, len(compared) * 2 / 2**cases)  # every case on one side, after Holm
+        if cases >= FEWEST_CASES and least > 0.05:
+            what = f"{len(compared)} comparisons and {cases} test cases"
+            sentences.append(
+                f"{phase}: with {what} no adjusted p can be below {least:.2g}, however large a difference."
+            )
     if lines and seeds < 3:
         many = "one seed" if seeds == 1 else f"{seeds} seeds"
         sentences.append(f"Only {many}: how much the choice of the labelled studies matters is hardly known.")

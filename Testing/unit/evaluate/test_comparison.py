@@ -271,6 +271,14 @@ def test_few_cases_and_seeds_are_said_at_the_top(cases, seeds, said):
     assert (said in text) if said else "Only" not in text
 
 
+def test_it_is_said_when_no_difference_could_be_told_from_chance():
+    """Four comparisons: of six cases the least p is 4 · 2 / 2^6 = 0.125, of eight 0.031."""
+    said = "4 comparisons and 6 test cases no adjusted p can be below 0.12"
+    assert said in page_of(rows_of(cases=6)).text
+    assert min(one.differences["dice"].p for one in summarise_comparison(rows_of(cases=6)) if one.differences) >= 0.125
+    assert "no adjusted p" not in page_of(rows_of(cases=8)).text
+
+
 def test_each_phase_has_its_own_tables_and_charts():
     lines = summarise_comparison([*rows_of(), *rows_of(phase="T2")])
     assert [table.title.split(":")[0] for table in result_tables(lines)] == ["GED4", "GED4", "T2", "T2"]
