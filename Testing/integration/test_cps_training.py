@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nnunetv2.run import run_training
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
 from LiverSegSSLLib.checkpoint import NETWORKS_KEY, load_checkpoint
-from LiverSegSSLLib.engine import Folders, environment
+from LiverSegSSLLib.engine import Folders, environment, trainer_class
 from LiverSegSSLLib.errors import BadInputError, TrainingError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.card import read_card
 from LiverSegSSLLib.learn.fold import FINAL, train_fold
 from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.plans import with_options
+from LiverSegSSLLib.learn.semi.cps import CpsTrainer
 from LiverSegSSLLib.learn.semi.two_stream import TwoStreamTrainer
 from LiverSegSSLLib.learn.splits import Fold
 from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
@@ -141,6 +143,49 @@ def test_killed_in_the_middle_of_an_epoch_and_continued_ends_with_the_same_weigh
     assert same(found["network_weights"], expected["network_weights"])
     second, as_expected = found[NETWORKS_KEY]["second"], expected[NETWORKS_KEY]["second"]
     assert same(second["weights"], as_expected["weights"]) and same(second["raw"], as_expected["raw"])
+
+
+def test_nnunets_own_command_continues_it(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``nnUNetv2_train … -tr CpsTrainer --c`` does after a kill."""
+    place = trained.here(tmp_path, monkeypatch)
+    (place / FINAL).rename(tmp_path / "expected.pth")
+    # The checkpoint of the second epoch: that of the end is not there yet.
+    (place / "checkpoint_best.pth").unlink()
+    steps = 0
+    whole = TwoStreamTrainer.train_step
+
+    def dying(self: Any, batch: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == 6:
+            raise KeyboardInterrupt
+        return whole(self, batch)
+
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr(TwoStreamTrainer, "train_step", dying)
+        trained.here(tmp_path, monkeypatch)
+    # nnU-Net's lookup would import every trainer it ships, with their optional packages.
+    monkeypatch.setattr(run_training, "recursive_find_trainer_class_by_name", trainer_class)
+    dataset = trained.cps.model_folder.parent.name
+    trainer = run_training.get_trainer_from_args(
+        dataset, "3d_fullres", 0, "CpsTrainer", "LiverSegPlans", continue_training=True, device=torch.device("cpu")
+    )
+    run_training.maybe_load_checkpoint(trainer, True, False)
+    assert trainer.current_epoch == 2
+    trainer.run_training()
+    assert same(weights(place), load_checkpoint(tmp_path / "expected.pth")["network_weights"])
+
+
+def test_several_gpus_are_refused(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = CpsTrainer.initialize
+
+    def distributed(self: Any) -> None:
+        self.is_ddp = True
+        whole(self)
+
+    monkeypatch.setattr(CpsTrainer, "initialize", distributed)
+    with pytest.raises(TrainingError, match="trains on one GPU"):
+        trained.here(tmp_path, monkeypatch)
 
 
 def test_nnunets_own_predictor_opens_the_first_network(

@@ -82,9 +82,9 @@ class TwoStreamTrainer(LiverSegTrainer):
 
         :raises TrainingError: in a training over several processes, whose gradients are exchanged for one network only.
         """
-        super().initialize()
         if self.is_ddp:
             raise TrainingError("trains on one GPU", type(self).__name__, "leave out -num_gpus")
+        super().initialize()
         self.partners: dict[str, nn.Module] = {}
         self.teachers: dict[str, Teacher] = {}
         self.draw = np.random.default_rng()
