@@ -109,9 +109,10 @@ def train(data: Path, init: str | None, **options: Any) -> int:
 @click.option("--test", type=click.IntRange(1), help="Number of test studies. [a third of those with a true mask]")
 @TRUTH
 @click.option("--preset", help="Network and training preset. [default on a GPU, cpu without]")
+@click.option("--network", metavar="PRESET", help="The network of another preset, in this one's geometry.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the training, as epochs=8.")
 @click.option("--edges", is_flag=True, help="Move the borders of all predictions to the edges of the image.")
-@click.option("--name", help="Folder of the comparison in the workspace. [preset and phases]")
+@click.option("--name", help="Folder of the comparison in the workspace. [preset, network and phases]")
 @job_options
 def compare(data: Path, **options: Any) -> int:
     return _go("compare", data, options)

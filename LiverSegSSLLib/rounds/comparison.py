@@ -50,8 +50,8 @@ class Comparison:
     @property
     def folder(self) -> Path:
         """Where everything goes."""
-        default = "-".join([self.preset.name, *(phase.value for phase in self.plan.phases)])
-        return self.run.workspace / "compare" / (self.options.name or default)
+        parts = (self.preset.name, self.options.network, *(phase.value for phase in self.plan.phases))
+        return self.run.workspace / "compare" / (self.options.name or "-".join(filter(None, parts)))
 
     @property
     def iterations(self) -> int:
@@ -88,7 +88,7 @@ def open_comparison(
     if run.truth is not None and not run.truth.is_dir():
         raise RecipeError("is not a folder", run.truth, "give the folder of true masks with --truth")
     name = options.preset or ("cpu" if resolved_device(run.device) == "cpu" else "default")
-    preset = load_preset(name, options.training, SEED)
+    preset = load_preset(name, options.training, SEED, network=options.network)
     truths = _truths(cohort, options, run.truth)
     learns_from_images = any(method != SUPERVISED for method in options.methods)
     plan = plan_comparison(

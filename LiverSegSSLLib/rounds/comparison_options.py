@@ -27,10 +27,11 @@ class ComparisonOptions:
     :param labelled: numbers of labelled studies.
     :param seeds: how many choices of them.
     :param preset: empty: ``default`` on a GPU, ``cpu`` without.
+    :param network: a preset whose network takes the place of this one's.
     :param training: changes to the preset.
     :param test: number of test studies; ``None``: a third of those with a true mask.
     :param edges: move the border of every prediction to the edges of the image.
-    :param name: of the folder; empty: preset and phases.
+    :param name: of the folder; empty: preset, network and phases.
     """
 
     methods: tuple[str, ...] = METHODS
@@ -38,6 +39,7 @@ class ComparisonOptions:
     seeds: int = 3
     phases: tuple[Phase, ...] = (Phase.GED4,)
     preset: str = ""
+    network: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     test: int | None = None
     edges: bool = False
@@ -69,6 +71,7 @@ def comparison_options(parameters: Mapping[str, Any]) -> ComparisonOptions:
         seeds=int(parameters.get("seeds", 3)),
         phases=tuple(dict.fromkeys(_phase(name) for name in parameters.get("targets") or (Phase.GED4.value,))),
         preset=str(parameters.get("preset", "")),
+        network=parameters.get("network"),
         training=training,
         test=parameters.get("test"),
         edges=bool(parameters.get("edges", False)),

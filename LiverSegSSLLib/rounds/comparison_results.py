@@ -80,7 +80,7 @@ def _settings(comparison: Comparison, model: Path) -> Table:
         ("Spacing (z, y, x), mm", _listed(planned["spacing"])),
         ("Patch (z, y, x)", _listed(planned["patch_size"])),
         ("Labelled patches an iteration", str(planned["batch_size"])),
-        ("Iterations", f"{comparison.iterations} ({training.epochs} epochs)"),
+        ("Epochs × iterations", f"{training.epochs} × {training.iterations_per_epoch}"),
         ("Optimiser", f"{training.optimizer}, learning rate {training.learning_rate:g}"),
         ("Borders moved to edges", "yes" if comparison.settings.edges else "no"),
         ("Computed on", _device(comparison.run.device)),

@@ -79,6 +79,7 @@ def _spec(comparison: Comparison, name: str, cases: Sequence[TrainingCase], fold
         folder=comparison.folder / "nnunet",
         preset=comparison.preset.name,
         options=comparison.options.training,
+        network=comparison.options.network,
         seed=SEED,
         device=comparison.run.device,
         parallel_folds=comparison.run.workers,

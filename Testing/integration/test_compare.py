@@ -75,7 +75,7 @@ def events_of(given: dict[str, Any], until: Callable[[Event], bool] = lambda eve
 
 @pytest.fixture(scope="module")
 def comparison(cohort, tmp_path_factory):
-    """The folder of a comparison that was killed at the first mask of its first training; with the events of both runs."""
+    """The folder of a comparison that was killed at the first mask it predicted, and the events of both runs."""
     workspace = tmp_path_factory.mktemp("comparison")
     first = events_of(
         parameters(cohort, workspace, "supervised"), lambda event: event.stage == "supervised: test cases"
@@ -174,6 +174,7 @@ def test_a_misspelt_method_is_one_line_before_anything_is_done(cohort, tmp_path,
         ({"labelled": "1,9"}, "9 labelled studies are asked for, 2 are left beside 1 for the test"),
         ({"changes": ["epoch=3"]}, "did you mean epochs"),
         ({"preset": "cpuu"}, "did you mean cpu"),
+        ({"network": "stunet"}, "did you mean stunet-"),
         ({"truth": "nowhere"}, "nowhere: is not a folder"),
         ({"targets": ["DWI"]}, "has no image of DWI"),
     ],

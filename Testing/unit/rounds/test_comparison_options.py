@@ -30,6 +30,7 @@ def test_lists_are_read_and_training_options_nested():
     assert options.methods == ("supervised", "cps")  # what is compared with comes first
     assert options.labelled == (2, 4)
     assert options.phases == (Phase.T2, Phase.GED4)
+    assert options.network is None
     assert options.training == {
         "epochs": 8,
         "cps": {"weight": 0.5},
