@@ -33,7 +33,10 @@ class Progress:
         self._lock = Lock()
 
     def reporter(self, method: str, cells: Sequence[Cell]) -> Reporter:
-        """Passes the events of one method's trainings on, its folds called by what they are."""
+        """Passes the events of one method's trainings on, its folds called by what they are.
+
+        Their progress becomes that of all cells: one bar, not one a training.
+        """
         by_number = {cell.number: cell for cell in cells}
 
         def send(event: Event) -> None:
@@ -42,9 +45,10 @@ class Progress:
                 self._report.send(event)
                 return
             cell = by_number[int(match[1])]
-            self._report.send(replace(event, stage=f"{method}: {cell}"))
             if event.kind == "progress":
                 self._advance(method, cell, event.data["done"], event.data["total"])
+            else:
+                self._report.send(replace(event, stage=f"{method}: {cell}"))
 
         return Reporter(send)
 
@@ -59,7 +63,7 @@ class Progress:
             # A training that goes on after a kill begins at another epoch than the first.
             self._gained += done / total - self._share.get((method, cell.number), (done - 1) / total)
             self._share[method, cell.number] = done / total
-        self._tell(f"{method}: {cell}")
+        self._tell(f"{method}: {cell} ({done}/{total})")
 
     def _tell(self, what: str) -> None:
         with self._lock:

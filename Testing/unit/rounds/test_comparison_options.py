@@ -72,12 +72,15 @@ def test_progress_counts_the_cells_of_all_methods():
     reporter = progress.reporter("cps", CELLS)
     for epoch in (1, 2):
         reporter.progress("train fold 1", epoch, 2)
+    reporter.metric("train fold 1", loss=0.5)
     reporter.progress("prepare", 1, 1)
     told = [event for event in events if event.stage == "cells"]
     assert [event.data["done"] for event in told] == [0, 1] and told[-1].data["total"] == 4
-    assert "cps: 2 labelled, seed 1" in told[0].message and "left" in told[0].message
-    # The folds' own events are called by what they are; others stay as they were.
-    assert {event.stage for event in events} == {"cells", "cps: 2 labelled, seed 1", "prepare"}
+    assert "cps: 2 labelled, seed 1 (1/2), about" in told[0].message and told[0].message.endswith("left")
+    # The folds' other events are called by what they are; what is of no fold stays as it was.
+    (metric,) = (event for event in events if event.kind == "metric")
+    assert metric.stage == "cps: 2 labelled, seed 1" and metric.data == {"loss": 0.5}
+    assert {event.stage for event in events if event.kind == "progress"} == {"cells", "prepare"}
     progress.trained("cps", CELLS)
     progress.trained("bcp", CELLS)
     assert events[-1].data == {"done": 4, "total": 4} and "left" not in events[-1].message
