@@ -2,9 +2,9 @@
 
     python -m Testing.few_shot.measure_consistency Testing/few_shot/small_phantom_sam2.pt --rows rows.json
 
-Labels of one support in one image space (``alone``), and as the proposer makes them, of each support and of all together
-(``fused``; ``fused by share``: each weighed by what came back over its ceiling). For each its true Dice, what came back,
-and the ceiling: what the supports return to themselves. Phantom only.
+Labels of one support in one image space (``alone``), and as the proposer makes them, of each support and of all of them
+(``fused``; ``fused by share``: each weighed by what came back over its ceiling). For each its true Dice, what came
+back, and the ceiling: what the supports return to themselves. Phantom only.
 """
 
 from __future__ import annotations

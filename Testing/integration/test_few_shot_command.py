@@ -90,15 +90,13 @@ def test_what_was_measured_stands_with_the_label_and_its_decision(command, calle
         assert "entropy" in scores
 
 
-def test_the_review_queue_and_the_report_name_the_labels(command, called):
+def test_the_review_queue_names_the_labels_with_a_reason(command, called):
     cases = {label.case_id for label in command.labels()}
     assert cases <= set(re.findall(r"\S+__GED4", called.stdout)), "the command ends with what to review first"
     queue = command(verb="review")
-    assert queue.returncode == 0 and all(case_id in queue.stdout for case_id in cases)
-    assert re.search(r"GED4: .*(doubt|livers|passes)", queue.stdout)
-    assert command(verb="report").returncode == 0
-    report = (command.workspace / "runs" / "default" / "report.html").read_text()
-    assert "few-shot" in report and all(case_id in report for case_id in cases)
+    assert queue.returncode == 0
+    for case_id in cases:
+        assert re.search(rf"{case_id} +GED4: .*(doubt|livers|passes)", queue.stdout), queue.stdout
 
 
 def test_a_second_call_makes_nothing_anew(command, called):

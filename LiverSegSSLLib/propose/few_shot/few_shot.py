@@ -19,6 +19,7 @@ from LiverSegSSLLib.propose.few_shot.consistency import Member, case_score
 from LiverSegSSLLib.propose.few_shot.frames import frames_of, native_volume
 from LiverSegSSLLib.propose.few_shot.labelled import ceiling, read_supports, returned
 from LiverSegSSLLib.propose.few_shot.spaces import (
+    MATCHED,
     SPACES,
     Space,
     case_in,
@@ -217,8 +218,9 @@ class FewShot:
         if not used:
             return Propagated(None, None, (), (), tuple(reasons), tracker.identity, frames.limits)
         places = [insertion_places(len(frames), self.insertions, seed_for(seed, target, one)) for one in used]
-        histogram = mean_histogram([histogram_of(one.frames.grey) for one in labelled])
         spaces = self._spaces_for(target, used)
+        matched = not set(spaces).isdisjoint(MATCHED)
+        histogram = mean_histogram([histogram_of(one.frames.grey) for one in labelled]) if matched else None
         # Alone a space judges itself; of several each would favour what its own contrast makes look alike.
         judge = spaces[0] if len(spaces) == 1 else JUDGE
         back, judges = case_in(judge, frames, histogram), [one.in_space(judge) for one in labelled]

@@ -26,6 +26,9 @@ case with its grey values turned over within the body. ``matched``: the case wit
 
 SPACES: tuple[Space, ...] = get_args(Space)
 
+MATCHED: tuple[Space, ...] = ("matched", "inverted_matched")
+"""Those that need the supports' histogram."""
+
 QUANTILES = 256
 """Points at which a histogram's quantile function is kept: one a grey level."""
 
@@ -59,10 +62,10 @@ def support_in(space: Space, frames: Frames) -> Frames:
     return frames.with_grey(_sobel(frames)) if space == "sobel" else frames
 
 
-def case_in(space: Space, frames: Frames, supports: Histogram) -> Frames:
+def case_in(space: Space, frames: Frames, supports: Histogram | None) -> Frames:
     """The slices of the case to segment in a space.
 
-    :param supports: of the supports' images, for the matched spaces.
+    :param supports: of the supports' images; only the spaces in :data:`MATCHED` need it.
     """
     if space == "plain":
         return frames
@@ -70,7 +73,11 @@ def case_in(space: Space, frames: Frames, supports: Histogram) -> Frames:
         return frames.with_grey(_sobel(frames))
     body = body_array(frames.grey)
     grey = frames.grey if space == "matched" else inverted(frames.grey, body)
-    return frames.with_grey(grey if space == "inverted" else matched(grey, body, supports))
+    if space == "inverted":
+        return frames.with_grey(grey)
+    if supports is None:
+        raise ValueError(f"the space {space} needs the supports' histogram")
+    return frames.with_grey(matched(grey, body, supports))
 
 
 def inverted(grey: NDArray[np.float32], body: NDArray[np.bool_]) -> NDArray[np.float32]:
