@@ -1,4 +1,5 @@
-"""Losses on a part of the voxels. Logits (n, classes, z, y, x); labels (n, z, y, x), integers; masks (n, z, y, x).
+"""Losses on a part of the voxels. Logits (n, classes, z, y, x); labels (n, z, y, x), integers; masks (n, z, y, x),
+booleans.
 
 All of them compute in 32 bits, also under autocast: sums over a patch and the smoothing terms do not fit into 16.
 """
@@ -25,8 +26,9 @@ def dice_loss(logits: Tensor, label: Tensor, mask: Tensor, *, over_batch: bool, 
     :param over_batch: one Dice of all samples together (MiDSS), or one of each (BCP).
     :param squared: Σ p² + Σ g² below the line (MiDSS).
     """
-    probability, mask = logits.float().softmax(1), mask.unsqueeze(1).float()
-    truth = functional.one_hot(label, logits.shape[1]).movedim(-1, 1) * mask
+    probability, mask = logits.float().softmax(1), mask.unsqueeze(1)
+    classes = torch.arange(logits.shape[1], device=label.device).view(1, -1, 1, 1, 1)
+    truth = ((label.unsqueeze(1) == classes) & mask).float()
     axes = (0, 2, 3, 4) if over_batch else (2, 3, 4)
     size = (probability.square() if squared else probability) * mask + truth
     dice = (2 * (probability * truth).sum(axes) + smooth) / (size.sum(axes) + smooth)

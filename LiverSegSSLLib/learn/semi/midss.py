@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,8 +48,8 @@ class MidssTrainer(TwoStreamTrainer):
         boxes = self._boxes(step)
         plain, agreed = self._pseudo_labels(step, boxes)
         labelled = Said(*taught(step.target[0], self.label_manager.ignore_label))
-        share = torch.from_numpy(self.draw.uniform(0, step.progress, len(step.image))).to(step.image)
-        moved = restyled(step.image, step.unlabelled, share, options.half_width, options.in_plane)
+        share = torch.from_numpy(self.draw.uniform(0, step.progress, len(step.image)).astype(np.float32))
+        moved = restyled(step.image, step.unlabelled, share.to(step.image.device), options.half_width, options.in_plane)
 
         supervised = self.loss(self.network(step.image), step.target)
         ul = self._loss(pasted(step.strong, moved, boxes[:, None]), plain.around(labelled, boxes))

@@ -59,6 +59,18 @@ def test_a_batch_is_left_as_it_was(initialised: Callable[..., Any], step_of: Cal
 
 
 @TRAINERS
+def test_no_loss_could_change_the_teacher(
+    initialised: Callable[..., Any], step_of: Callable[..., Step], kind: type
+) -> None:
+    trainer = initialised(kind, **OPTIONS)
+    teacher = trainer.teachers["teacher"].network.requires_grad_(True)
+    total = trainer.losses(step_of(progress=0.5))["total"]
+    gradients = torch.autograd.grad(total, list(teacher.parameters()), allow_unused=True, retain_graph=True)
+    assert all(gradient is None for gradient in gradients)
+    assert torch.autograd.grad(total, list(trainer.network.parameters()), allow_unused=True)[0].abs().max() > 0
+
+
+@TRAINERS
 def test_the_model_is_the_student_and_only_it_is_trained(
     initialised: Callable[..., Any], step_of: Callable[..., Step], kind: type
 ) -> None:
