@@ -1,0 +1,112 @@
+"""Finding LiverSegSSLLib, and saying in words which packages are missing for it. Standard library only."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+LIBRARY = "LiverSegSSLLib"
+
+PANEL_NEEDS: Mapping[str, str] = MappingProxyType(
+    {
+        "numpy": "numpy",
+        "scipy": "scipy",
+        "yaml": "PyYAML",
+        "click": "click",
+        "filelock": "filelock",
+        "nibabel": "nibabel",
+        "psutil": "psutil",
+        "pydantic": "pydantic",
+        "rich": "rich",
+        "SimpleITK": "SimpleITK",
+        "sqlalchemy": "SQLAlchemy",
+    }
+)
+"""What Slicer's own Python needs to show a cohort and to review it: import name → name for pip."""
+
+JOB_NEEDS: Mapping[str, str] = MappingProxyType(
+    {
+        **PANEL_NEEDS,
+        "jinja2": "jinja2",
+        "matplotlib": "matplotlib",
+        "nnunetv2": "nnunetv2",
+        "pandas": "pandas",
+        "platformdirs": "platformdirs",
+        "pooch": "pooch",
+        "requests": "requests",
+        "skimage": "scikit-image",
+        "surface_distance": "surface-distance",
+        "torch": "torch",
+    }
+)
+"""What the Python that runs the jobs needs."""
+
+_ASK_S = 60.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether something can be used; ``reason`` says in words what is missing, ``packages`` are names for pip."""
+
+    ok: bool
+    reason: str = ""
+    packages: tuple[str, ...] = ()
+
+
+def find_library() -> bool:
+    """Put the folder of LiverSegSSLLib on ``sys.path`` if it cannot be imported yet; returns whether it can now.
+
+    It lies beside this package where the extension is installed, and beside the module's folder in a source tree.
+    """
+    if importlib.util.find_spec(LIBRARY) is not None:
+        return True
+    here = Path(__file__).resolve()
+    for folder in here.parents[1:3]:
+        if (folder / LIBRARY / "__init__.py").is_file():
+            sys.path.append(str(folder))  # last: nothing of Slicer's is to be hidden by it
+            return True
+    return False
+
+
+def panel_readiness() -> Readiness:
+    """Whether this Python can open and review a cohort. Nothing is imported, so it is quick and cannot fail."""
+    if not find_library():
+        return Readiness(False, f"{LIBRARY} is missing from this installation: install the extension again")
+    return _readiness([module for module in PANEL_NEEDS if importlib.util.find_spec(module) is None], "")
+
+
+def job_readiness(python: str | Path | None = None) -> Readiness:
+    """Whether a Python can run the jobs (training, prediction, proposals).
+
+    :param python: the interpreter; ``None``: this one. Another one is asked in a process of its own (a second or so).
+    """
+    if python is None:
+        return _readiness([module for module in JOB_NEEDS if importlib.util.find_spec(module) is None], "")
+    code = (
+        "import importlib.util, json, sys; "
+        "print(json.dumps([sys.version_info[:2], [m for m in sys.argv[1:] if importlib.util.find_spec(m) is None]]))"
+    )
+    try:
+        answer = subprocess.run(
+            [str(python), "-c", code, *JOB_NEEDS], capture_output=True, text=True, timeout=_ASK_S, check=False
+        )
+        version, missing = json.loads(answer.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return Readiness(False, f"{python}: is no Python that runs – choose another one")
+    if tuple(version) < (3, 11):
+        return Readiness(False, f"{python}: is Python {version[0]}.{version[1]} – 3.11 or newer is needed")
+    return _readiness(missing, f"{python}: ")
+
+
+def _readiness(missing: list[str], where: str) -> Readiness:
+    packages = tuple(JOB_NEEDS[module] for module in missing)
+    if not packages:
+        return Readiness(True)
+    verb = "is" if len(packages) == 1 else "are"
+    return Readiness(False, f"{where}{', '.join(packages)} {verb} not installed", packages)
