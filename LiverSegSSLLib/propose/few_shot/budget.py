@@ -21,9 +21,12 @@ FEATURES_SHARE = 0.5
 """Of the memory, at most, for the features of the case; where they need more they stay on the CPU and are streamed."""
 
 
-SIZE, CHAIN_MB, SLICE_MB, PROCESS_MB = 512, 100.0, 4.5, 700.0
+SIZE, CHAIN_MB, SLICE_MB = 512, 100.0, 4.5
 """At 512 pixels a side a chain of MedSAM2's size takes so much, the features of a slice so much (both grow with the
-pixels); Python, torch and the network besides so much."""
+pixels)."""
+
+PROCESS_MB, VOLUME_MB = 700.0, 60.0
+"""Python, torch and the network; a labelled volume in two image spaces (24 MB each with 320 × 260 × 72 voxels)."""
 
 SLICES = 75
 """Of a volume, for estimates."""
@@ -45,7 +48,7 @@ def process_mb(
     share = (size / SIZE) ** 2
     tracking = 2 * insertions * supports * CHAIN_MB * share
     features = (2 * supports + 5) * SLICES * SLICE_MB * share
-    return PROCESS_MB + min(memory_mb, tracking) + min(features_memory_mb, features)
+    return PROCESS_MB + supports * VOLUME_MB + min(memory_mb, tracking) + min(features_memory_mb, features)
 
 
 def chain_bytes(network: TensorVideoPredictor, frames: int, insertions: float, *, factored: bool) -> float:

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -37,7 +38,15 @@ from LiverSegSSLLib.propose.few_shot.attention import MemoryAttention
 from LiverSegSSLLib.propose.few_shot.bank import Bank, pointer_limit, require_known_settings
 from LiverSegSSLLib.propose.few_shot.budget import FEATURES_SHARE, chains_in
 from LiverSegSSLLib.propose.few_shot.chains import Group, Runner
-from LiverSegSSLLib.propose.few_shot.features import FeatureStore, Pixels, SliceFeatures, checksum, encode
+from LiverSegSSLLib.propose.few_shot.features import (
+    FeatureStore,
+    Keys,
+    Pixels,
+    SliceFeatures,
+    checksum,
+    encode,
+    fill_keys,
+)
 from LiverSegSSLLib.propose.few_shot.memory import Prompted, SupportMemory, Tail, remember_prompts
 from LiverSegSSLLib.propose.few_shot.out_of_memory import halving
 from LiverSegSSLLib.propose.few_shot.prompts import Masks, prompts_of_objects
@@ -89,6 +98,7 @@ class Engine:
         self.precision = fitting if precision is None else precision
         self.store = FeatureStore() if store is None else store
         self.memory_mb, self.batch = memory_mb, batch
+        self._keys: WeakKeyDictionary[Pixels, Keys] = WeakKeyDictionary()
         weights = (value for _, value in sorted(self.network.state_dict().items()))
         self.identity = checksum([self.network.spec, self.precision, *weights])
         side = network.sam_image_embedding_size
@@ -105,11 +115,12 @@ class Engine:
         return int(self.network.image_size)
 
     def encode(self, images: Pixels) -> SliceFeatures:
-        """Features of every slice of a volume, from the store where it has them."""
+        """Features of every slice of a volume, from the store where it has them. The volume must not be changed later:
+        its slices are told apart once, for as long as the object lives."""
 
         def work(batch: int) -> SliceFeatures:
-            size, identity = self.image_size, self.identity
-            return encode(images, self._run_encoder, self.store, size=size, batch=batch, identity=identity)
+            keys, size, identity = self._keys_of(images), self.image_size, self.identity
+            return encode(images, self._run_encoder, self.store, size=size, batch=batch, identity=identity, keys=keys)
 
         with self._inference():
             return halving(work, min(self._batch(), ENCODED_TOGETHER), self.device)
@@ -120,9 +131,9 @@ class Engine:
         See :meth:`support`.
         """
         prompts = prompts_of_objects(masks, self.image_size, empty=empty)
-        pixels = (images.pixels(self.image_size, [index])[0] for index in range(len(images)))
+        slices = fill_keys(images, self._keys_of(images), size=self.image_size, identity=self.identity)
         given = (part for chosen in prompts for index, mask in chosen.items() for part in (index, mask))
-        key = checksum([self.identity, "support", *(checksum([plane]) for plane in pixels), *given])
+        key = checksum([self.identity, "support", *slices, *given])
         if (kept := self.store.get(key)) is not None:
             return SupportMemory.from_tensors(kept, self.device)
         memory = self.support(self.encode(images), masks, empty=empty)
@@ -221,6 +232,9 @@ class Engine:
             total[given, which] = prompted.logits.cpu()
             passes[given, which] = 1
         return total / passes
+
+    def _keys_of(self, images: Pixels) -> Keys:
+        return self._keys.setdefault(images, [None] * len(images))
 
     def _tails(
         self, support: SupportMemory, features: SliceFeatures | None, limit: int

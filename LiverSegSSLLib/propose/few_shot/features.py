@@ -191,6 +191,10 @@ def checksum(parts: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
+Keys = list[str | None]
+"""For every slice of a volume the key of its features, as far as it has been worked out."""
+
+
 def encode(
     images: Pixels,
     run: Callable[[torch.Tensor], Sequence[torch.Tensor]],
@@ -199,6 +203,7 @@ def encode(
     size: int,
     batch: int,
     identity: str,
+    keys: Keys | None = None,
 ) -> SliceFeatures:
     """Features of a volume, on the CPU; only slices that the store has not are run.
 
@@ -206,24 +211,50 @@ def encode(
     :param size: pixels a side.
     :param batch: slices at a time.
     :param identity: names the weights and the precision; part of every key.
+    :param keys: of this volume; those not known yet are filled in. Slices whose key is known and whose features the
+        store has are not even resized.
     """
+    keys = [None] * len(images) if keys is None else keys
     rows: list[Entry | None] = [None] * len(images)
     for start in range(0, len(images), batch):
         chosen = range(start, min(start + batch, len(images)))
-        pixels = images.pixels(size, chosen)
-        keys = [checksum([identity, plane]) for plane in pixels]
-        for index, key in zip(chosen, keys, strict=True):
-            rows[index] = store.get(key)
-        missing = [index for index in chosen if rows[index] is None]
+        for index in chosen:
+            rows[index] = _kept(store, keys[index])
+        looked_at = [index for index in chosen if rows[index] is None]
+        if not looked_at:
+            continue
+        pixels = images.pixels(size, looked_at)
+        for index, plane in zip(looked_at, pixels, strict=True):
+            if keys[index] is None:
+                keys[index] = _key(identity, plane)
+                rows[index] = _kept(store, keys[index])
+        missing = [place for place, index in enumerate(looked_at) if rows[index] is None]
         if not missing:
             continue
-        levels = run(torch.from_numpy(pixels[[index - start for index in missing]]))
-        for place, index in enumerate(missing):
-            entry = {str(number): level[place].cpu() for number, level in enumerate(levels)}
-            store.put(keys[index - start], entry)
+        levels = run(torch.from_numpy(pixels[missing]))
+        for number, place in enumerate(missing):
+            index = looked_at[place]
+            entry = {str(level): values[number].cpu() for level, values in enumerate(levels)}
+            store.put(str(keys[index]), entry)
             rows[index] = entry
     found = [row for row in rows if row is not None]
     return SliceFeatures(tuple(torch.stack([row[name] for row in found]) for name in sorted(found[0])))
+
+
+def fill_keys(images: Pixels, keys: Keys, *, size: int, identity: str) -> list[str]:
+    """The keys of all slices, one slice at a time; what is known is not worked out again."""
+    for index, key in enumerate(keys):
+        if key is None:
+            keys[index] = _key(identity, images.pixels(size, [index])[0])
+    return [str(key) for key in keys]
+
+
+def _key(identity: str, plane: NDArray[np.float32]) -> str:
+    return checksum([identity, plane])
+
+
+def _kept(store: FeatureStore, key: str | None) -> Entry | None:
+    return None if key is None else store.get(key)
 
 
 def _size(entry: Entry) -> int:

@@ -227,7 +227,8 @@ class FewShot:
         ceilings = [ceiling(tracker, one) if self.consistency else 1.0 for one in judges]
         tally, members = Tally(frames.grey.shape), []
         for space in spaces:
-            case, seen = case_in(space, frames, histogram), [one.in_space(space) for one in labelled]
+            case = back if space == judge else case_in(space, frames, histogram)
+            seen = [one.in_space(space) for one in labelled]
             found = tracker.probabilities(case, seen, places)
             for support, one, most, probability in zip(used, judges, ceilings, found, strict=True):
                 came = returned(tracker, one, back, probability) if self.consistency else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from LiverSegSSLLib.propose.few_shot.trackers import Tracker
 
 
+KEPT_VOLUMES = 16
+"""Labelled volumes kept in a process: the supports are the same for case after case."""
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """A volume whose mask is known.
@@ -32,11 +38,15 @@ class Labelled:
     frames: Frames
     mask: NDArray[np.bool_]
     key: str = ""
+    _seen: dict[Space, Labelled] = field(default_factory=dict, repr=False)
 
     def in_space(self, space: Space) -> Labelled:
-        """As a support in an image space; most spaces leave it as it is."""
-        seen = support_in(space, self.frames)
-        return self if seen is self.frames else Labelled(seen, self.mask, f"{self.key}|{space}")
+        """As a support in an image space; most spaces leave it as it is. Worked out once."""
+        if space not in self._seen:
+            seen = support_in(space, self.frames)
+            same = seen is self.frames
+            self._seen[space] = self if same else Labelled(seen, self.mask, f"{self.key}|{space}")
+        return self._seen[space]
 
 
 def read_supports(supports: Sequence[Support]) -> tuple[list[Support], list[Labelled], list[str]]:
@@ -47,18 +57,27 @@ def read_supports(supports: Sequence[Support]) -> tuple[list[Support], list[Labe
     """
     used, labelled, reasons = [], [], []
     for support in supports:
-        frames = frames_of(read_volume(support.case.image))
-        mask = read_mask(support.mask, frames.native, support.liver_value)
+        stamps = (_changed(support.case.image), _changed(support.mask))
         try:
-            upright = canonical_mask(mask, frames, support.case.id)
+            one = _read(support.case.image, support.mask, support.liver_value, support.case.id, *stamps)
         except LabelError as error:
             reasons.append(str(error))
             continue
-        stamps = (path.stat().st_mtime_ns for path in (support.case.image, support.mask))
-        name = "|".join(map(str, (support.case.image, support.mask, support.liver_value, *stamps)))
         used.append(support)
-        labelled.append(Labelled(frames, upright, name))
+        labelled.append(one)
     return used, labelled, reasons
+
+
+def _changed(path: Path) -> int:
+    """When a file was last changed; 0: there is none, as reading it will say."""
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+@lru_cache(maxsize=KEPT_VOLUMES)
+def _read(image: Path, mask: Path, liver_value: int | None, name: str, *stamps: int) -> Labelled:
+    frames = frames_of(read_volume(image))
+    upright = canonical_mask(read_mask(mask, frames.native, liver_value), frames, name)
+    return Labelled(frames, upright, "|".join(map(str, (image, mask, liver_value, *stamps))))
 
 
 def returned(tracker: Tracker, support: Labelled, case: Frames, found: NDArray[np.float32]) -> float:

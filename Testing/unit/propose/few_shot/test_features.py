@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from LiverSegSSLLib.errors import BadInputError
-from LiverSegSSLLib.propose.few_shot.features import FeatureStore, SliceFeatures, Stack, checksum, encode
+from LiverSegSSLLib.propose.few_shot.features import FeatureStore, SliceFeatures, Stack, checksum, encode, fill_keys
 
 from .small import SIDE, noise
 
@@ -103,6 +103,36 @@ def test_only_new_slices_are_run_and_come_back_in_their_places():
     assert torch.equal(second.levels[0], mixed[:, :1, ::2, ::2])
     encode(Stack(images), run, store, size=SIDE, batch=5, identity="other weights")
     assert runs[-1] == 5
+
+
+class Counted(Stack):
+    """Counts the slices that are asked for."""
+
+    asked = 0
+
+    def pixels(self, size, slices=None):
+        type(self).asked += len(self) if slices is None else len(slices)
+        return super().pixels(size, slices)
+
+
+def test_slices_whose_keys_are_known_are_not_even_resized():
+    store, Counted.asked = FeatureStore(), 0
+
+    def run(pixels):
+        return [pixels.mean((2, 3), keepdim=True)]
+
+    images = Counted(noise(5, 1))
+    keys = [None] * 5
+    first = encode(images, run, store, size=SIDE, batch=2, identity="w", keys=keys)
+    assert Counted.asked == 5 and len(set(keys)) == 5
+    again = encode(images, run, store, size=SIDE, batch=3, identity="w", keys=keys)
+    assert fill_keys(images, keys, size=SIDE, identity="w") == keys and Counted.asked == 5
+    assert torch.equal(first.levels[0], again.levels[0])
+    # What the store has lost is resized and run again, under the same key.
+    del store._kept[keys[3]]
+    lost = encode(images, run, store, size=SIDE, batch=5, identity="w", keys=keys)
+    assert Counted.asked == 6 and torch.equal(first.levels[0], lost.levels[0])
+    assert fill_keys(Stack(images.images), [None] * 5, size=SIDE, identity="w") == keys
 
 
 def test_slices_taken_in_any_order_and_more_than_once():
