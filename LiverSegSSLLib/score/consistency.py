@@ -39,5 +39,5 @@ class ConsistencyScore:
         passed = share >= (self.least_share if known else self.least_dice)
         quality = min(max(share, 0.0), 1.0) if share == share else 0.0
         verdict = "finds the labelled livers again" if passed else "loses the labelled livers"
-        most = f", {ceiling:.2f} from themselves" if known else ""
+        most = f"; they find themselves with {ceiling:.2f}" if known else ""
         return Score(self.name, quality, passed, f"propagated back it {verdict} (Dice {returned:.2f}{most})")

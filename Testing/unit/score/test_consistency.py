@@ -20,7 +20,7 @@ def test_the_share_of_what_could_come_back_is_the_value(case):
         measured = {"consistency": returned, "consistency_ceiling": ceiling}
         score = ConsistencyScore()(Evidence(case, None, measurements=measured))
         assert (score.value, score.ok) == (pytest.approx(share, abs=1e-3), ok)
-        assert f"Dice {returned:.2f}, {ceiling:.2f} from themselves" in score.reason
+        assert f"(Dice {returned:.2f}; they find themselves with {ceiling:.2f})" in score.reason
 
 
 @given(st.floats(0, 1), st.floats(0.25, 1), st.floats(0.05, 1))
