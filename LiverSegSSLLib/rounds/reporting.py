@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from LiverSegSSLLib.evaluate.report.model import (
 from LiverSegSSLLib.evaluate.report.montage import write_montage
 from LiverSegSSLLib.evaluate.report.render import write_report
 from LiverSegSSLLib.evaluate.tables import read_csv, summarise
+from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.rounds.measuring import FINAL, labelled_sources
 from LiverSegSSLLib.rounds.overview import phase_table
 from LiverSegSSLLib.rounds.reviewing import review_queue
@@ -35,6 +37,8 @@ Item = TypeVar("Item")
 QUEUE_ROWS = 30
 FIRST_PICTURES = 8
 """Pictures of the head of the queue; beside them one of each phase."""
+NAMED_PARENTS = 3
+"""Cases that a label was made from, named beside its picture; of more their number."""
 
 
 def write_run_report(session: Session) -> Path:
@@ -61,7 +65,7 @@ def write_run_report(session: Session) -> Path:
         write_report(report, session.places.report, executor)
     one_study = _one_study(pictures)
     if one_study:
-        write_montage(one_study, session.places.picture)
+        write_montage([replace(picture, caption="") for picture in one_study], session.places.picture)
     return session.places.report
 
 
@@ -136,13 +140,13 @@ def _pictures(session: Session, rows: Sequence[MetricRow], queue: Sequence[Revie
         truth = session.truth_of(case)
         if truth is not None:
             contours[TRUTH] = truth
-        probability = None
+        probability, made_by = None, ""
         for source, labels in sources:
             if case_id in labels:
                 label = session.store.label(labels[case_id])
                 if label.volume_ml > 0:
                     contours[source] = session.store.mask_path(label)
-                probability = session.store.probability_path(label)
+                probability, made_by = session.store.probability_path(label), _made_by(session, label)
         item = reasons.get(case_id)
         pictures.append(
             CasePicture(
@@ -150,11 +154,19 @@ def _pictures(session: Session, rows: Sequence[MetricRow], queue: Sequence[Revie
                 image=case.image,
                 contours=contours,
                 probability=probability,
+                caption=made_by,
                 reason="" if item is None else item.reason,
                 doubtful=() if item is None else item.slices,
             )
         )
     return tuple(pictures)
+
+
+def _made_by(session: Session, label: Label) -> str:
+    """The method of a label and the cases that it was made from: ``few-shot from 0241-B1-S2__GED4``."""
+    parents = sorted({session.store.label(parent).case_id for parent in label.parents})
+    more = f" and {len(parents) - NAMED_PARENTS} more" if len(parents) > NAMED_PARENTS else ""
+    return f"{label.source} from {', '.join(parents[:NAMED_PARENTS])}{more}" if parents else label.source
 
 
 def _of_each_phase(session: Session, labelled: set[str]) -> list[str]:
