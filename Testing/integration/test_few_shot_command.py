@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from LiverSegSSLLib.cohort.study import Phase
+from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.overlap import dice
+from LiverSegSSLLib.rounds import verbs
 from LiverSegSSLLib.volume import read_geometry, read_mask
 from Testing.integration.loop_cohort import write_small_cohort
 
@@ -97,6 +99,14 @@ def test_the_review_queue_names_the_labels_with_a_reason(command, called):
     assert queue.returncode == 0
     for case_id in cases:
         assert re.search(rf"{case_id} +GED4: .*(doubt|livers|passes)", queue.stdout), queue.stdout
+
+
+def test_the_report_says_what_the_labels_were_made_from(command, called):
+    options = {"data": str(command.data), "workspace": str(command.workspace), "device": "cpu", "workers": 1}
+    written = verbs.report(options, Reporter())
+    report = Path(written["files"]["Report"]).read_text(encoding="utf-8")
+    assert report.count(f"few-shot from {command.support}") == len(command.labels())
+    assert all(label.case_id in report for label in command.labels())
 
 
 def test_a_second_call_makes_nothing_anew(command, called):
