@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from Testing.host.fixture import headless_host, host  # noqa: F401  (fixtures)
 from Testing.slicer.scenes import make_scene
 
 MODULE = Path(__file__).resolve().parents[2] / "LiverSegSSL"

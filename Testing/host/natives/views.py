@@ -1,0 +1,319 @@
+"""Slice, 3D, table and plot views: the nodes and the logics are real, what they would draw is a plain picture at most."""
+
+from typing import Any
+
+import slicer
+import vtk
+from PySide6 import QtCore, QtGui, QtWidgets
+from vtkmodules.util.numpy_support import vtk_to_numpy
+
+from .ctk_numbers import qMRMLSliderWidget
+from .mrml_boxes import qMRMLWidget
+
+
+class qMRMLSliceView(QtWidgets.QWidget):
+    """The picture of a slice: the reslice of the real slice logic (volumes and label maps; no segmentations, no marks)
+    and the corner annotation."""
+
+    def __init__(self, parent: QtWidgets.QWidget, logic: Any) -> None:
+        super().__init__(parent)
+        self._logic = logic
+        self._corners = vtk.vtkCornerAnnotation()
+        self.renders = 0
+        self.setMinimumSize(60, 60)
+
+    def mrmlSliceNode(self) -> Any:
+        return self._logic.GetSliceNode()
+
+    def cornerAnnotation(self) -> Any:
+        return self._corners
+
+    def scheduleRender(self) -> None:
+        self.update()
+
+    def forceRender(self) -> None:
+        self.repaint()
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        painter = QtGui.QPainter(self)
+        painter.fillRect(self.rect(), QtGui.QColor(0, 0, 0))
+        picture = self._picture()
+        if picture is not None:
+            painter.drawImage(self.rect(), picture)
+        painter.setPen(QtGui.QColor(230, 230, 230))
+        places = (
+            QtCore.Qt.AlignmentFlag.AlignBottom | QtCore.Qt.AlignmentFlag.AlignLeft,
+            QtCore.Qt.AlignmentFlag.AlignBottom | QtCore.Qt.AlignmentFlag.AlignRight,
+            QtCore.Qt.AlignmentFlag.AlignTop | QtCore.Qt.AlignmentFlag.AlignLeft,
+            QtCore.Qt.AlignmentFlag.AlignTop | QtCore.Qt.AlignmentFlag.AlignRight,
+        )
+        for corner, place in enumerate(places):
+            painter.drawText(self.rect().adjusted(5, 5, -5, -5), place, self._corners.GetText(corner) or "")
+
+    def _picture(self) -> QtGui.QImage | None:
+        composite = self._logic.GetSliceCompositeNode()
+        if composite is None or not composite.GetBackgroundVolumeID():
+            return None
+        self._logic.UpdatePipeline()
+        connection = self._logic.GetImageDataConnection()
+        if connection is None:
+            return None
+        connection.GetProducer().Update()
+        image = connection.GetProducer().GetOutputDataObject(connection.GetIndex())
+        scalars = image.GetPointData().GetScalars() if image is not None else None
+        if scalars is None or scalars.GetDataType() != vtk.VTK_UNSIGNED_CHAR:
+            return None
+        wide, high, _ = image.GetDimensions()
+        pixels = vtk_to_numpy(scalars).reshape(high, wide, -1)[::-1, :, :3].copy()
+        return QtGui.QImage(pixels.data, wide, high, 3 * wide, QtGui.QImage.Format.Format_RGB888).copy()
+
+
+class qMRMLSliceControllerWidget(qMRMLWidget):
+    """The bar over a slice view."""
+
+    def __init__(self, parent: QtWidgets.QWidget, logic: Any) -> None:
+        super().__init__(parent)
+        self._logic = logic
+        self._slider = qMRMLSliderWidget(self)
+        self._slider.setRange(-500.0, 500.0)
+        self._slider.valueChanged.connect(self.setSliceOffsetValue)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._slider)
+
+    def mrmlSliceNode(self) -> Any:
+        return self._logic.GetSliceNode()
+
+    def mrmlSliceCompositeNode(self) -> Any:
+        return self._logic.GetSliceCompositeNode()
+
+    def sliceLogic(self) -> Any:
+        return self._logic
+
+    def sliceOffsetSlider(self) -> qMRMLSliderWidget:
+        return self._slider
+
+    def setSliceOffsetValue(self, offset: float) -> None:
+        self._logic.SetSliceOffset(offset)
+
+    def setSliceVisible(self, visible: bool) -> None:
+        self._logic.GetSliceNode().SetSliceVisible(visible)
+
+    def setSliceLink(self, linked: bool) -> None:
+        self._logic.GetSliceCompositeNode().SetLinkedControl(linked)
+
+    def setHotLinked(self, hot: bool) -> None:
+        self._logic.GetSliceCompositeNode().SetHotLinkedControl(hot)
+
+    def fitSliceToBackground(self) -> None:
+        self._logic.FitSliceToAll()
+
+    def rotateSliceToLowestVolumeAxes(self) -> None:
+        self._logic.RotateSliceToLowestVolumeAxes()
+
+
+class qMRMLSliceWidget(qMRMLWidget):
+    """A slice view with its bar."""
+
+    def __init__(self, parent: QtWidgets.QWidget | None, logic: Any) -> None:
+        super().__init__(parent)
+        self._logic = logic
+        self._bar, self._view = qMRMLSliceControllerWidget(self, logic), qMRMLSliceView(self, logic)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._view, 1)
+
+    def sliceController(self) -> qMRMLSliceControllerWidget:
+        return self._bar
+
+    def sliceView(self) -> qMRMLSliceView:
+        return self._view
+
+    def viewWidget(self) -> qMRMLSliceView:
+        return self._view
+
+    def sliceLogic(self) -> Any:
+        return self._logic
+
+    def mrmlSliceNode(self) -> Any:
+        return self._logic.GetSliceNode()
+
+    def mrmlSliceCompositeNode(self) -> Any:
+        return self._logic.GetSliceCompositeNode()
+
+    def fitSliceToBackground(self) -> None:
+        self._logic.FitSliceToAll()
+
+    def setSliceOrientation(self, orientation: str) -> None:
+        self._logic.GetSliceNode().SetOrientation(orientation)
+
+
+class _NodeView(qMRMLWidget):
+    """A view of which only the node is real."""
+
+    def __init__(self, parent: QtWidgets.QWidget | None, node: Any) -> None:
+        super().__init__(parent)
+        self._node = node
+        label = QtWidgets.QLabel(f"{node.GetName()} ({node.GetClassName()})", self)
+        label.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        QtWidgets.QVBoxLayout(self).addWidget(label)
+
+
+class qMRMLThreeDWidget(_NodeView):
+    def mrmlViewNode(self) -> Any:
+        return self._node
+
+    def threeDView(self) -> "qMRMLThreeDWidget":
+        return self
+
+    def resetFocalPoint(self) -> None: ...
+
+    def resetCamera(self) -> None: ...
+
+
+class qMRMLPlotWidget(_NodeView):
+    def mrmlPlotViewNode(self) -> Any:
+        return self._node
+
+    def plotView(self) -> "qMRMLPlotWidget":
+        return self
+
+    def fitToContent(self) -> None: ...
+
+
+class qMRMLTableWidget(_NodeView):
+    def mrmlTableViewNode(self) -> Any:
+        return self._node
+
+
+class qMRMLPlotView(qMRMLWidget):
+    """A plot by itself: its node is real, the chart is not drawn."""
+
+    def setMRMLPlotViewNode(self, node: Any) -> None:
+        self._node = node
+
+    def mrmlPlotViewNode(self) -> Any:
+        return self.__dict__.get("_node")
+
+    def fitToContent(self) -> None: ...
+
+
+class qSlicerLayoutManager(QtCore.QObject):
+    """The real layout logic makes the view nodes; this puts a widget for each into the window."""
+
+    layoutChanged = QtCore.Signal(int)
+
+    def __init__(self, scene: Any, application_logic: Any, viewport: QtWidgets.QWidget) -> None:
+        super().__init__()
+        self._scene = scene
+        self._viewport = viewport
+        self._application_logic = application_logic
+        self._logics: dict[str, Any] = {}
+        self._widgets: dict[str, QtWidgets.QWidget] = {}
+        self._paused = 0
+        self._logic = slicer.vtkMRMLLayoutLogic()
+        self._logic.SetMRMLScene(scene)
+
+    def _arrange(self) -> None:
+        """One widget for each view of the layout that is shown."""
+        names = [
+            self._logic.GetViewNodes().GetItemAsObject(i) for i in range(self._logic.GetViewNodes().GetNumberOfItems())
+        ]
+        for widget in self._widgets.values():
+            widget.hide()
+        grid = self._viewport.layout()
+        for place, node in enumerate(names):
+            widget = self._widget(node)
+            grid.addWidget(widget, place // 3, place % 3)
+            widget.show()
+
+    def _key(self, node: Any) -> str:
+        return f"{node.GetClassName()} {node.GetLayoutName() or node.GetName()}"
+
+    def _widget(self, node: Any) -> QtWidgets.QWidget:
+        key = self._key(node)
+        if key not in self._widgets:
+            if node.IsA("vtkMRMLSliceNode"):
+                self._widgets[key] = qMRMLSliceWidget(self._viewport, self._slice_logic(node))
+            else:
+                kinds = {"vtkMRMLPlotViewNode": qMRMLPlotWidget, "vtkMRMLTableViewNode": qMRMLTableWidget}
+                self._widgets[key] = kinds.get(node.GetClassName(), qMRMLThreeDWidget)(self._viewport, node)
+        return self._widgets[key]
+
+    def _slice_logic(self, node: Any) -> Any:
+        name = node.GetLayoutName()
+        if name not in self._logics:
+            logic = slicer.vtkMRMLSliceLogic()
+            logic.SetMRMLScene(self._scene)
+            logic.SetSliceNode(node)
+            self._logics[name] = logic
+            self._application_logic.GetSliceLogics().AddItem(logic)
+        return self._logics[name]
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def layoutLogic(self) -> Any:
+        return self._logic
+
+    def setLayout(self, layout: int) -> None:
+        node = self._logic.GetLayoutNode()
+        known = node.IsLayoutDescription(layout)
+        if not known:
+            raise ValueError(f"Layout {layout} has no description: AddLayoutDescription comes first")
+        node.SetViewArrangement(layout)
+
+    layout = QtCore.Property(int, lambda self: self._logic.GetLayoutNode().GetViewArrangement(), setLayout)
+
+    def _of(self, kind: str) -> list[Any]:
+        nodes = self._logic.GetViewNodes()
+        found = [nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())]
+        return [node for node in found if node.IsA(kind)]
+
+    threeDViewCount = QtCore.Property(int, lambda self: len(self._of("vtkMRMLViewNode")))
+    plotViewCount = QtCore.Property(int, lambda self: len(self._of("vtkMRMLPlotViewNode")))
+    tableViewCount = QtCore.Property(int, lambda self: len(self._of("vtkMRMLTableViewNode")))
+
+    def sliceViewNames(self) -> list[str]:
+        """The slice views of the layouts shown so far, as in the application, not only those of the present one."""
+        names = [key.split(" ", 1)[1] for key in self._widgets if key.startswith("vtkMRMLSliceNode")]
+        return names
+
+    def sliceWidget(self, name: str) -> QtWidgets.QWidget | None:
+        return self._widgets.get(f"vtkMRMLSliceNode {name}")
+
+    def threeDWidget(self, index: int) -> QtWidgets.QWidget | None:
+        return self._nth("vtkMRMLViewNode", index)
+
+    def plotWidget(self, index: int) -> QtWidgets.QWidget | None:
+        return self._nth("vtkMRMLPlotViewNode", index)
+
+    def tableWidget(self, index: int) -> QtWidgets.QWidget | None:
+        return self._nth("vtkMRMLTableViewNode", index)
+
+    def _nth(self, kind: str, index: int) -> QtWidgets.QWidget | None:
+        nodes = self._of(kind)
+        return self._widget(nodes[index]) if index < len(nodes) else None
+
+    def mrmlSliceLogics(self) -> Any:
+        return self._application_logic.GetSliceLogics()
+
+    def resetSliceViews(self) -> None:
+        for logic in self._logics.values():
+            logic.FitSliceToAll()
+
+    def resetThreeDViews(self) -> None: ...
+
+    def setRenderPaused(self, paused: bool) -> None:
+        self._paused = max(0, self._paused + (1 if paused else -1))
+
+    def pauseRender(self) -> None:
+        self.setRenderPaused(True)
+
+    def resumeRender(self) -> None:
+        self.setRenderPaused(False)
+
+    def addMaximizedViewNode(self, node: Any) -> None: ...
+
+    def removeAllMaximizedViewNodes(self) -> None: ...
