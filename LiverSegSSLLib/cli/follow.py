@@ -17,16 +17,6 @@ from LiverSegSSLLib.jobs.runner import Handle, start
 CANCELLED = 130
 
 
-def job_folder(workspace: Path, verb: str) -> Path:
-    """A new folder for a job's events and log."""
-    base = workspace / "jobs" / f"{datetime.now():%Y%m%d-%H%M%S}-{verb}"
-    folder, number = base, 1
-    while folder.exists():
-        number += 1
-        folder = base.with_name(f"{base.name}-{number}")
-    return folder
-
-
 def run_job(verb: str, parameters: dict[str, Any], folder: Path | None, as_json: bool) -> tuple[int, dict[str, Any]]:
     """Run a verb as a job and show how it goes; returns exit code and result."""
     view = viewer(as_json)

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from LiverSegSSLLib.cli.follow import job_folder, run_job
+from LiverSegSSLLib.cli.follow import run_job
 from LiverSegSSLLib.cli.options import cohort_options, job_options, recipe_options, require_data
 from LiverSegSSLLib.cli.show import show_result
-from LiverSegSSLLib.rounds.places import default_workspace
+from LiverSegSSLLib.rounds.places import default_workspace, job_folder
 
 TRUTH = click.option(
     "--truth",

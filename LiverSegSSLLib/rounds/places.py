@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 SUFFIX = "-liversegssl"
@@ -13,6 +14,16 @@ def default_workspace(data: Path) -> Path:
     data = data.absolute()
     stem = data.name if data.is_dir() else data.stem
     return data.parent / f"{stem}{SUFFIX}"
+
+
+def job_folder(workspace: Path, verb: str) -> Path:
+    """A new folder for a job's events and log."""
+    base = workspace / "jobs" / f"{datetime.now():%Y%m%d-%H%M%S}-{verb}"
+    folder, number = base, 1
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.predict.predict import PredictionTask, predict
 from LiverSegSSLLib.predict.settings import PredictionSettings
+from LiverSegSSLLib.rounds.exporting import write_masks
 from LiverSegSSLLib.rounds.proposing import add_proposal
 from LiverSegSSLLib.rounds.recipe import NETWORK
 from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
@@ -79,23 +80,12 @@ def predict_cohort(
 
 def export_predictions(session: Session, folder: Path, care: bool = False) -> None:
     """Copy the final masks to ``folder``: ``<study>/<image name>``, or in CARE's submission layout."""
-    from LiverSegSSLLib.predict.submission import write_submission
-
     output = session.state.output("predict") or {"labels": {}}
     masks = {
         case_id: session.store.mask_path(session.store.label(label_id))
         for case_id, label_id in output["labels"].items()
     }
-    if care:
-        write_submission([(session.cohort.case(case_id), mask) for case_id, mask in masks.items()], folder)
-        return
-    for case_id, mask in masks.items():
-        case = session.cohort.case(case_id)
-        target = folder / case.study / f"{case.phase.value}.nii.gz"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".writing-{target.name}")
-        shutil.copyfile(mask, part)
-        part.replace(target)
+    write_masks([(session.cohort.case(case_id), mask) for case_id, mask in masks.items()], folder, care)
 
 
 def _second_opinions(session: Session) -> dict[str, Label]:

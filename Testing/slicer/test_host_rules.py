@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 
 @pytest.fixture
-def qt(host: Any) -> Any:
+def qt(headless_host: Any) -> Any:
     import qt
 
     return qt
@@ -50,13 +50,15 @@ def test_writing_a_property_sets_it_and_setters_exist(qt: Any) -> None:
         ("QLabel", "alignment", "left"),
     ],
 )
-def test_a_wrongly_typed_property_fails_the_test(host: Any, qt: Any, cls: str, name: str, value: object) -> None:
+def test_a_wrongly_typed_property_fails_the_test(
+    headless_host: Any, qt: Any, cls: str, name: str, value: object
+) -> None:
     widget = getattr(qt, cls)()
     before = getattr(widget, name)
     with pytest.raises(AttributeError, match="does not accept an object of type"):
         setattr(widget, name, value)
     assert getattr(widget, name) == before
-    assert len(host.forgive(r"\[property\]")) == 1
+    assert len(headless_host.forgive(r"\[property\]")) == 1
 
 
 def test_a_read_only_property_cannot_be_written(qt: Any) -> None:
@@ -125,13 +127,13 @@ def test_children_are_found_by_their_name(qt: Any) -> None:
     assert isinstance(parent.children(), tuple)
 
 
-def test_a_missing_signal_fails_the_test(host: Any, qt: Any) -> None:
+def test_a_missing_signal_fails_the_test(headless_host: Any, qt: Any) -> None:
     button = qt.QPushButton()
     with pytest.raises(AttributeError, match=r"no signal 'clickd\(\)'"):
         button.connect("clickd()", print)
     with pytest.raises(AttributeError, match=r"currentIndexChanged\(QString\)"):
         qt.QComboBox().connect("currentIndexChanged(QString)", print)
-    assert len(host.forgive(r"\[signal\]")) == 2
+    assert len(headless_host.forgive(r"\[signal\]")) == 2
 
 
 def test_a_missing_signal_fails_the_test_even_if_the_error_is_swallowed(tmp_path: Path) -> None:
@@ -160,7 +162,9 @@ def test_the_signature_says_how_many_arguments_come(qt: Any) -> None:
 
 @given(count=st.integers(0, 5), defaults=st.booleans(), bound=st.booleans())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_arguments_are_cut_to_what_the_callable_takes(host: Any, count: int, defaults: bool, bound: bool) -> None:
+def test_arguments_are_cut_to_what_the_callable_takes(
+    headless_host: Any, count: int, defaults: bool, bound: bool
+) -> None:
     """cellChanged(int,int) has two: a callable that takes fewer gets fewer, with a default or without."""
     import qt
 
@@ -179,7 +183,7 @@ def test_arguments_are_cut_to_what_the_callable_takes(host: Any, count: int, def
     assert got == [((1, 3)[: min(count, 2)] + (None,) * max(0, count - 2))]
 
 
-def test_partials_and_qt_methods_get_all_arguments(host: Any, qt: Any) -> None:
+def test_partials_and_qt_methods_get_all_arguments(headless_host: Any, qt: Any) -> None:
     button, got = qt.QPushButton(), []
     button.checkable = True
     button.connect("toggled(bool)", functools.partial(lambda *args: got.append(args), "fixed"))
@@ -191,7 +195,7 @@ def test_partials_and_qt_methods_get_all_arguments(host: Any, qt: Any) -> None:
     assert not other.enabled
     button.clicked.connect(other.clear)
     button.click()
-    assert "clear" in str(host.forgive(r"\[exception\]")[0])
+    assert "clear" in str(headless_host.forgive(r"\[exception\]")[0])
 
 
 def test_a_lambda_with_a_default_is_overwritten_by_the_argument(qt: Any) -> None:
@@ -203,17 +207,17 @@ def test_a_lambda_with_a_default_is_overwritten_by_the_argument(qt: Any) -> None
     assert got == [False, 7]
 
 
-def test_connections_hold_the_object_of_a_bound_method(host: Any, qt: Any) -> None:
-    class Panel:
-        heard: list[str] = []
+def test_connections_hold_the_object_of_a_bound_method(headless_host: Any, qt: Any) -> None:
+    heard: list[str] = []
 
+    class Panel:
         def hear(self) -> None:
-            self.heard.append("click")
+            heard.append("click")
 
     button = qt.QPushButton()
     button.connect("clicked()", Panel().hear)
     button.click()
-    assert Panel.heard == ["click"]
+    assert heard == ["click"]
 
 
 def test_disconnect_needs_the_same_callable(qt: Any) -> None:
@@ -229,22 +233,22 @@ def test_disconnect_needs_the_same_callable(qt: Any) -> None:
     assert got == []
 
 
-def test_an_exception_in_a_slot_fails_the_test_and_nothing_else_stops(host: Any, qt: Any) -> None:
+def test_an_exception_in_a_slot_fails_the_test_and_nothing_else_stops(headless_host: Any, qt: Any) -> None:
     button, got = qt.QPushButton(), []
     button.connect("clicked()", lambda: 1 / 0)
     button.connect("clicked()", lambda: got.append(1))
     button.click()
     assert got == [1]
-    assert "ZeroDivisionError" in host.forgive(r"\[exception\]")[0].text
+    assert "ZeroDivisionError" in headless_host.forgive(r"\[exception\]")[0].text
 
 
-def test_an_exception_in_an_observer_and_in_an_overridden_method_fails_the_test(host: Any, qt: Any) -> None:
+def test_an_exception_in_an_observer_and_in_an_overridden_method_fails_the_test(headless_host: Any, qt: Any) -> None:
     import slicer
 
     tag = slicer.mrmlScene.AddObserver("ModifiedEvent", lambda caller, event: 1 / 0)
     slicer.mrmlScene.Modified()
     slicer.mrmlScene.RemoveObserver(tag)
-    assert "vtkMRMLScene" in host.forgive("ZeroDivisionError")[0].text
+    assert "vtkMRMLScene" in headless_host.forgive("ZeroDivisionError")[0].text
 
     class Broken(qt.QWidget):
         def sizeHint(self) -> Any:
@@ -254,7 +258,7 @@ def test_an_exception_in_an_observer_and_in_an_overridden_method_fails_the_test(
     broken = Broken()
     layout.addWidget(broken)
     layout.sizeHint()
-    assert "KeyError" in host.forgive("called by Qt")[0].text
+    assert "KeyError" in headless_host.forgive("called by Qt")[0].text
 
 
 def test_enumerations_are_integers_flat_and_scoped(qt: Any) -> None:
@@ -276,7 +280,7 @@ def test_enumerations_are_integers_flat_and_scoped(qt: Any) -> None:
         qt.Qt.AlignmentFlag.AlignSideways  # noqa: B018
 
 
-def test_settings_may_come_back_as_text(host: Any, qt: Any) -> None:
+def test_settings_may_come_back_as_text(headless_host: Any, qt: Any) -> None:
     import slicer
 
     slicer.app.settings().setValue("LiverSegSSL/Flag", True)
@@ -286,7 +290,7 @@ def test_settings_may_come_back_as_text(host: Any, qt: Any) -> None:
     assert slicer.util.settingsValue("LiverSegSSL/Flag", False, converter=slicer.util.toBool) is True
 
 
-def test_a_pathlib_path_is_refused_everywhere(host: Any, qt: Any, tmp_path: Path) -> None:
+def test_a_pathlib_path_is_refused_everywhere(headless_host: Any, qt: Any, tmp_path: Path) -> None:
     import ctk
 
     with pytest.raises(TypeError, match="pathlib"):
@@ -297,7 +301,7 @@ def test_a_pathlib_path_is_refused_everywhere(host: Any, qt: Any, tmp_path: Path
         qt.QLineEdit().setText(tmp_path)
     with pytest.raises(TypeError, match="pathlib"):
         ctk.ctkDirectoryButton().directory = tmp_path
-    assert len(host.forgive(r"\[argument\]")) == 4
+    assert len(headless_host.forgive(r"\[argument\]")) == 4
 
 
 def test_classes_are_flat_and_keyword_arguments_and_callables_are_refused(qt: Any) -> None:
@@ -326,7 +330,7 @@ def test_a_destroyed_object_says_so(qt: Any) -> None:
         label.text  # noqa: B018
 
 
-def test_virtual_methods_are_overridden_and_the_base_is_called_by_its_class(host: Any, qt: Any) -> None:
+def test_virtual_methods_are_overridden_and_the_base_is_called_by_its_class(headless_host: Any, qt: Any) -> None:
     class Watcher(qt.QObject):
         def __init__(self) -> None:
             qt.QObject.__init__(self)
@@ -347,7 +351,7 @@ def test_virtual_methods_are_overridden_and_the_base_is_called_by_its_class(host
     field.installEventFilter(watcher)
     field.resize(300, 40)
     field.show()
-    host.process()
+    headless_host.process()
     assert field.sizes >= 1
     assert qt.QEvent.Show in watcher.kinds
     field.close()
@@ -363,7 +367,7 @@ def test_value_objects_have_methods_and_operators(qt: Any) -> None:
     assert widget.minimumHeight == 30
 
 
-def test_models_written_in_python_feed_a_view(host: Any, qt: Any) -> None:
+def test_models_written_in_python_feed_a_view(headless_host: Any, qt: Any) -> None:
     class Cases(qt.QAbstractTableModel):
         rows = (("P1", "GED4"), ("P2", "T2"))
 
@@ -383,10 +387,10 @@ def test_models_written_in_python_feed_a_view(host: Any, qt: Any) -> None:
     assert view.model().rowCount() == 2
 
 
-def test_a_single_shot_fires_once_and_its_exception_counts(host: Any, qt: Any) -> None:
+def test_a_single_shot_fires_once_and_its_exception_counts(headless_host: Any, qt: Any) -> None:
     got: list[int] = []
     qt.QTimer.singleShot(1, lambda: got.append(1))
     qt.QTimer.singleShot(1, lambda: 1 / 0)
-    host.process(lambda: got and host.troubles)
+    headless_host.process(lambda: got and headless_host.troubles)
     assert got == [1]
-    host.forgive("single shot")
+    headless_host.forgive("single shot")

@@ -23,10 +23,12 @@ def slice_checksums(mask: NDArray[Any]) -> Checksums:
     :param mask: ``[z, y, x]``; what is not 0 counts.
     """
     bits = np.asarray(mask) != 0
-    return tuple(
-        tuple(zlib.crc32(np.packbits(bits.take(index, axis)).tobytes()) for index in range(bits.shape[axis]))
-        for axis in range(AXES)
-    )
+    return tuple(_checksums(np.moveaxis(bits, axis, 0)) for axis in range(AXES))
+
+
+def _checksums(slices: NDArray[np.bool_]) -> tuple[int, ...]:
+    rows = np.packbits(slices.reshape(len(slices), -1), axis=1)
+    return tuple(zlib.crc32(row.tobytes()) for row in rows)
 
 
 def changed_slices(before: Checksums, after: Checksums) -> tuple[tuple[int, ...], ...]:
