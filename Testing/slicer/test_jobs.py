@@ -1,0 +1,85 @@
+"""Jobs as the panel sees them: progress, result, errors in one line, cancelling, another Python."""
+
+import os
+import sys
+import time
+
+import psutil
+import pytest
+from LiverSegSSLPanel.jobs import start_job
+
+from LiverSegSSLLib.errors import BadInputError, Cancelled, JobError
+
+VERBS = "Testing.unit.jobs.verbs_for_tests"
+
+
+def test_progress_result_and_record(tmp_path):
+    job = start_job("count", {"to": 3}, tmp_path / "job", module=VERBS)
+    assert job.wait(120) == job.result == {"sum": 3}
+    assert job.state == "done" and job.error() is None
+    assert (job.stage, job.done, job.total, job.item) == ("counting", 3, 3, "Größe 2")
+    assert [event.data["done"] for event in job.events if event.kind == "progress"] == [1, 2, 3]
+    assert job.poll() == [] and not job.running and job.seconds_left() is None
+    assert (tmp_path / "job" / "events.jsonl").is_file()
+    assert "a library that prints" in (tmp_path / "job" / "log.txt").read_text()
+
+
+def test_polling_hears_the_same_as_waiting():
+    job = start_job("count", {"to": 50}, None, module=VERBS)
+    heard = []
+    while job.running:
+        heard += job.poll()
+        time.sleep(0.01)
+    heard += job.poll()
+    assert heard == job.events
+    assert sum(event.kind == "progress" for event in heard) == 50 and job.result == {"sum": 1225}
+
+
+def test_an_error_of_the_verb_is_the_one_line_that_it_said():
+    job = start_job("bad_input", {}, None, module=VERBS)
+    with pytest.raises(BadInputError, match=r"^liver\.nii\.gz: cannot be read – export it again$"):
+        job.wait(120)
+    assert job.state == "failed"
+    assert job.log() == "Error: liver.nii.gz: cannot be read – export it again"
+
+
+def test_a_defect_and_a_sudden_death_are_errors_too(tmp_path):
+    with pytest.raises(JobError, match="unexpected ZeroDivisionError: oops"):
+        start_job("defect", {}, None, module=VERBS).wait(120)
+    with pytest.raises(JobError, match=r"sudden_death: ended with code 9.*log\.txt"):
+        start_job("sudden_death", {}, tmp_path, module=VERBS).wait(120)
+
+
+def test_cancelling_ends_the_whole_family_and_says_so():
+    job = start_job("family", {}, None, module=VERBS)
+    limit = time.monotonic() + 120
+    pids = None
+    while pids is None:
+        assert time.monotonic() < limit
+        pids = next((event.data for event in job.poll() if event.kind == "metric"), None)
+        time.sleep(0.02)
+    with pytest.raises(JobError, match=r"has not ended in 0\.2 s"):
+        job.wait(0.2)
+    job.cancel()
+    with pytest.raises(Cancelled, match="was stopped"):
+        job.wait(30)
+    assert job.state == "cancelled"
+    assert not any(_alive(pid) for pid in pids.values())
+
+
+def test_another_python_can_run_the_job(tmp_path):
+    link = tmp_path / "another-python"
+    link.write_text(f'#!/bin/sh\nANOTHER=yes exec {sys.executable} "$@"\n')
+    link.chmod(0o755)
+    job = start_job("count", {"to": 2}, None, python=link, module=VERBS)
+    assert job.wait(120) == {"sum": 1}
+    with pytest.raises(JobError, match="cannot be started"):
+        start_job("count", {"to": 2}, None, python=tmp_path / "nowhere", module=VERBS)
+    assert "ANOTHER" not in os.environ
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
