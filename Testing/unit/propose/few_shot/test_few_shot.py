@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_the_reference_engine_gives_the_same(weights, patients):
     )
     assert np.abs(fast - published).max() < 2e-3
     assert np.ptp(published) > 1e-3
+
+
+def test_the_reference_engine_remembers_what_has_a_name(weights, patients):
+    _, (_, support), _ = patients
+    (_, (one,), _) = read_supports([support])
+    tracker = few_shot(weights, engine="reference").tracker()
+    assert tracker.once(one, lambda: 0.25) == 0.25 == tracker.once(one, lambda: 0.5)
+    assert tracker.once(replace(one, key=""), lambda: 0.5) == 0.5
 
 
 def test_seeds_change_the_places_only(weights, patients):
