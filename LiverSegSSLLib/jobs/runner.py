@@ -107,7 +107,9 @@ def start(job: Job, python: str | Path | None = None, environment: dict[str, str
     :raises JobError: the interpreter cannot be started.
     """
     library = str(Path(__file__).resolve().parents[2])
-    child_environment = {**os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    # Threads that spin while they wait cost ten times the computation when cores are shared (5 against 58 s, measured).
+    child_environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **(environment or {})}
+    child_environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     child_environment["PYTHONPATH"] = os.pathsep.join(
         [library, *filter(None, [child_environment.get("PYTHONPATH", "")])]
     )
