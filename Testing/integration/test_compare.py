@@ -25,7 +25,7 @@ from LiverSegSSLLib.rounds.verbs import compare
 from LiverSegSSLLib.volume import Volume, read_mask, write_volume
 from Testing.integration.loop_cohort import write_small_cohort
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 TINY = (
     "epochs=2",
