@@ -1,5 +1,6 @@
 """What the application has before any module is loaded: `qt`, `ctk`, `slicer.*`, once per process."""
 
+import gc
 import os
 import sys
 import types
@@ -18,6 +19,7 @@ from .rules.wrapping import SUBSTITUTES, to_wrapper, wrapper_type
 QT_PARTS = (QtCore, QtGui, QtWidgets)
 CTK_PARTS = (ctk_buttons, ctk_numbers)
 SLICER_PARTS = (mrml_boxes, segment_editor, views, ctk_numbers, natives_application, io_manager)
+FILES = ("i18n", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule")
 # In the application these classes come from modules of their own as well.
 WIDGET_MODULES = {
     "qSlicerSegmentationsModuleWidgetsPythonQt": ("qMRMLSegmentEditorWidget",),
@@ -52,6 +54,8 @@ def application() -> natives_application.qSlicerApplication:
         running.setOrganizationName("slicer.org")
         running.setQuitOnLastWindowClosed(False)
         running.setStyle("Fusion")
+        # The host collects after every test; what was imported until now stays and need not be looked at each time.
+        gc.freeze()
     if not isinstance(running, natives_application.qSlicerApplication):
         raise RuntimeError("Another QApplication runs in this process; the host needs one of its own")
     return running
@@ -89,12 +93,7 @@ def install() -> dict[str, Any]:
     # These import qt and ctk and can be read only now.
     from .files import i18n, packaging, parameter_node, sample_data, scripted
 
-    for name, part in {
-        "i18n": i18n,
-        "packaging": packaging,
-        "parameterNodeWrapper": parameter_node,
-        "ScriptedLoadableModule": scripted,
-    }.items():
+    for name, part in zip(FILES, (i18n, packaging, parameter_node, scripted), strict=True):
         sys.modules[f"slicer.{name}"] = part
         setattr(slicer, name, part)
     sys.modules["SampleData"] = sample_data
@@ -102,14 +101,15 @@ def install() -> dict[str, Any]:
 
 
 def uninstall(before: dict[str, Any]) -> None:
-    """Take the modules away again, and every module that was loaded from a folder of the test."""
-    for name in set(vars(slicer)) - set(before["slicer"]):
-        delattr(slicer, name)
-    for name in ("app", "mrmlScene", "modules"):
+    """Take the modules away again."""
+    ours = [*native_classes(SLICER_PARTS, ("qMRML", "qSlicer")), "app", "mrmlScene", "modules", "selfTests", *FILES]
+    for name in ours:
         if name in before["slicer"]:
             setattr(slicer, name, before["slicer"][name])
+        else:
+            vars(slicer).pop(name, None)
     gone = ["qt", "ctk", "SampleData", *WIDGET_MODULES]
-    gone += [f"slicer.{name}" for name in ("i18n", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule")]
+    gone += [f"slicer.{name}" for name in FILES]
     for name in gone:
         if name in before["modules"]:
             sys.modules[name] = before["modules"][name]

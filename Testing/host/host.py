@@ -26,13 +26,13 @@ from .rules.wrapping import Wrapper, native_of, to_wrapper
 
 
 class Host:
-    """One run of the application: a new scene, new settings, no module loaded. A context manager: at its end the modules
-    are unloaded, and every trouble fails the test.
+    """One run of the application: a new scene, new settings, no module loaded. A context manager: at its end the
+    modules are unloaded, and every trouble fails the test.
 
     Args:
         folder: an empty folder for settings, temporary files and the like.
         window: False is `--no-main-window`: no main window and no layout manager.
-        testing: what `slicer.app.testingEnabled()` says (popups of slicer.util are skipped then, as in the application).
+        testing: what `slicer.app.testingEnabled()` says (slicer.util's popups are skipped then, as there).
         version: the Slicer that it claims to be.
     """
 
@@ -66,6 +66,10 @@ class Host:
         observers.watch(True)
         self._listening.start()
         self._start()
+        for record in (self.log.pip, self.log.samples, self.log.texts):
+            record.clear()
+        self.pip_outcome("install")
+        self.translate_by(lambda text: text)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
@@ -74,15 +78,16 @@ class Host:
             raise AssertionError("The panel is in trouble:\n" + "\n".join(str(trouble) for trouble in troubles))
 
     def _start(self) -> None:
-        for name in ("home/share/ColorFiles", "temporary", "cache"):
+        for name in ("home", "temporary", "cache"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         scope = QtCore.QSettings.Scope.UserScope
         QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, scope, str(self.folder / "settings"))
         self.settings = QtCore.QSettings()
         slicer.mrmlScene = slicer.vtkMRMLScene()
+        self._give_caches(slicer.mrmlScene)
         self.application_logic = slicer.vtkSlicerApplicationLogic()
         self.application_logic.SetTemporaryPath(str(self.folder / "temporary"))
-        self.application_logic.SetHomeDirectory(str(self.folder / "home"))
+        self.application_logic.SetHomeDirectory(str(Path(__file__).parent))
         self.application_logic.SetShareDirectory("share")
         self.application_logic.SetMRMLScene(slicer.mrmlScene)
         slicer.modules = core_modules(slicer.mrmlScene, self.application_logic)
@@ -96,6 +101,14 @@ class Host:
         self.layout_manager: qSlicerLayoutManager | None = None
         if self._window:
             self._build_window()
+
+    def _give_caches(self, scene: Any) -> None:
+        """What reading an .mrb asks for."""
+        self._caches = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+        self._caches[0].SetRemoteCacheDirectory(str(self.folder / "cache"))
+        self._caches[1].SetCacheManager(self._caches[0])
+        scene.SetCacheManager(self._caches[0])
+        scene.SetDataIOManager(self._caches[1])
 
     def _build_window(self) -> None:
         self.main_window = qSlicerMainWindow()
@@ -192,8 +205,8 @@ class Host:
         except Exception as error:
             TROUBLES.add_exception("unloading", error)
         POPUPS.report_missing()
-        self._listening.stop()
         self._stop()
+        self._listening.stop()
         return list(TROUBLES.found)
 
     def _stop(self) -> None:
@@ -205,7 +218,7 @@ class Host:
         observers.watch(False)
         self.layout_manager = self.main_window = None
         environment.uninstall(self._before)
-        self._settle()
+        QtWidgets.QApplication.processEvents()
 
     @staticmethod
     def _settle() -> None:
@@ -214,10 +227,11 @@ class Host:
         QtWidgets.QApplication.processEvents()
 
     def process(self, until: Callable[[], Any] | None = None, timeout: float = 10.0) -> None:
-        """Let the event loop run: what is waiting, or until something holds; raises AssertionError after `timeout` s."""
+        """Let the event loop run: what is waiting, or until something holds, at most `timeout` s (AssertionError)."""
         end = time.monotonic() + timeout
         while True:
             QtWidgets.QApplication.processEvents()
+            POPUPS.bury()
             QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
             if until is None or until():
                 return
@@ -288,6 +302,20 @@ class Host:
     def close_scene(self) -> None:
         slicer.mrmlScene.Clear(0)
         self.process()
+
+    @staticmethod
+    def pip_outcome(outcome: str) -> None:
+        """How the next installations end: "install" (as if it worked), "decline" (the person says no) or "fail"."""
+        from .files import packaging
+
+        packaging.OUTCOME[-1] = outcome
+
+    @staticmethod
+    def translate_by(translator: Callable[[str], str]) -> None:
+        """The user's language."""
+        from .files import i18n
+
+        i18n.TRANSLATOR[-1] = translator
 
     @property
     def log(self) -> SimpleNamespace:

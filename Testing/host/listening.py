@@ -12,27 +12,16 @@ from .rules.troubles import TROUBLES
 HARMLESS = ("propagateSizeHints", "Populating font family aliases", "QStandardPaths: XDG_RUNTIME_DIR")
 
 
-class StandardError:
-    """sys.stderr that also keeps what passes."""
-
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self.written: list[str] = []
-
-    def write(self, text: str) -> int:
-        self.written.append(text)
-        return int(self._real.write(text) or 0)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
 class Listening:
     """On from `start` to `stop`."""
 
+    _printed: list[str]
+
     def start(self) -> None:
-        self._stderr = StandardError(sys.stderr)
-        sys.stderr = self._stderr
+        # The method and not sys.stderr: pytest puts its own stream back between set-up and test.
+        self._stream, self._printed = sys.stderr, []
+        write = self._stream.write
+        self._stream.write = lambda text: self._printed.append(text) or write(text)
         self._handler = QtCore.qInstallMessageHandler(_qt_message)
         self._window = vtk.vtkOutputWindow.GetInstance()
         self._quiet = vtk.vtkStringOutputWindow()
@@ -41,9 +30,8 @@ class Listening:
     def stop(self) -> None:
         vtk.vtkOutputWindow.SetInstance(self._window)
         QtCore.qInstallMessageHandler(self._handler)
-        if sys.stderr is self._stderr:
-            sys.stderr = self._stderr._real
-        printed = "".join(self._stderr.written).strip()
+        del self._stream.write
+        printed = "".join(self._printed).strip()
         if printed:
             TROUBLES.add("stderr", printed)
         said = self._quiet.GetOutput().strip()

@@ -254,7 +254,8 @@ def test_an_exception_in_an_observer_and_in_an_overridden_method_fails_the_test(
         def sizeHint(self) -> Any:
             raise KeyError("hint")
 
-    layout = qt.QVBoxLayout(qt.QWidget())
+    page = qt.QWidget()
+    layout = qt.QVBoxLayout(page)
     broken = Broken()
     layout.addWidget(broken)
     layout.sizeHint()

@@ -40,7 +40,7 @@ SlicerParameterNamePropertyName = "SlicerParameterName"
 class _ParameterNode:
     """What a decorated class gets."""
 
-    allParameters: dict[str, Field] = {}
+    allParameters: typing.ClassVar[dict[str, Field]] = {}
     _is_parameter_node_wrapper = True
 
     def __init__(self, parameterNode: Any) -> None:

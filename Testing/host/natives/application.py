@@ -119,6 +119,7 @@ class qSlicerCoreCommandOptions(QtCore.QObject):
     noMainWindow, _set_no_main_window = stored("noMainWindow", "bool", False)
     isTestingEnabled, _set_testing = stored("isTestingEnabled", "bool", False)
     settingsDisabled, _set_disabled = stored("settingsDisabled", "bool", False)
+    runPythonAndExit, setRunPythonAndExit = stored("runPythonAndExit", "bool", True)
     pythonScript, _set_script = stored("pythonScript", "QString", "")
 
 

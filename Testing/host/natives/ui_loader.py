@@ -1,10 +1,11 @@
 """Loading a .ui file: every class is built as the application builds it, and what it does not know is a trouble."""
 
 import xml.etree.ElementTree as ElementTree
-from typing import Any
+from typing import Any, ClassVar
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
+from ..rules.members import meta_object
 from ..rules.signals import connect
 from ..rules.troubles import TROUBLES
 from ..rules.wrapping import to_wrapper
@@ -14,7 +15,7 @@ class UiLoader(QtUiTools.QUiLoader):
     """QUiLoader with our stand-ins. `classes` maps the names of CTK's and Slicer's widgets to them."""
 
     _host_shell = True
-    classes: dict[str, type] = {}
+    classes: ClassVar[dict[str, type]] = {}
 
     def createWidget(
         self, class_name: str, parent: QtWidgets.QWidget | None = None, name: str = ""
@@ -73,5 +74,5 @@ def _check_properties(root: ElementTree.Element, widget: QtWidgets.QWidget) -> N
             continue
         for described in element.findall("property"):
             key = described.get("name", "")
-            if described.get("stdset") != "0" and made.metaObject().indexOfProperty(key) < 0:
+            if described.get("stdset") != "0" and meta_object(made).indexOfProperty(key) < 0:
                 TROUBLES.add("ui", f"{element.get('class')} {name!r} has no property {key!r}")

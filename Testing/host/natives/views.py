@@ -1,4 +1,4 @@
-"""Slice, 3D, table and plot views: the nodes and the logics are real, what they would draw is a plain picture at most."""
+"""Slice, 3D, table and plot views: the nodes and the logics are real, what they draw is a plain picture."""
 
 from typing import Any
 

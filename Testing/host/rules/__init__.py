@@ -1,1 +1,1 @@
-"""PythonQt's rules over PySide6 objects: what `import qt`, `import ctk` and `slicer.qMRML*` give to a scripted module."""
+"""PythonQt's rules over PySide6 objects: what `qt`, `ctk` and `slicer.qMRML*` are to a scripted module."""

@@ -1,4 +1,4 @@
-"""Qt's enumeration values as PythonQt shows them: integers, flat (`Qt.AlignLeft`) and scoped (`Qt.AlignmentFlag.AlignLeft`)."""
+"""Qt's enumeration values as PythonQt shows them: integers, flat (`Qt.AlignLeft`) and scoped."""
 
 import enum
 from typing import Any

@@ -1,4 +1,4 @@
-"""VTK observers made in Python: kept, so that what a panel forgets is found, and guarded, so that an exception counts."""
+"""VTK observers made in Python: kept, to find what a panel forgets, and guarded, so that exceptions count."""
 
 import ctypes
 import gc
@@ -25,8 +25,7 @@ class Observer:
     def __str__(self) -> str:
         node = self.caller()
         name = node.GetName() if node is not None and hasattr(node, "GetName") else ""
-        event = vtk.vtkCommand.GetStringFromEventId(self.event) if isinstance(self.event, int) else self.event
-        return f"{self.class_name} {name}: {event} -> {self.callback}"
+        return f"{self.class_name} {name}: {_event_name(node, self.event)} -> {self.callback}"
 
 
 OBSERVERS: list[Observer] = []
@@ -39,7 +38,7 @@ _REMOVE_ALL = _TYPE.__dict__["RemoveAllObservers"]
 
 def observe_quietly(thing: Any, event: Any, callback: Callable) -> int:
     """An observer of the host itself, as the application's C++ would have: not looked for in the end."""
-    return int(_ADD(thing, event, guarded(callback, "an observer of the host")))
+    return int(_ADD(thing, event, guarded(callback, "an observer of the host", timed=False)))
 
 
 def live_observers() -> list[Observer]:
@@ -78,13 +77,22 @@ def _event_id(event: Any) -> int:
     return int(vtk.vtkCommand.GetEventIdFromString(event)) if isinstance(event, str) else int(event)
 
 
+def _event_name(thing: Any, event: Any) -> str:
+    """MRML's own events are numbers that VTK has no names for: they are constants of the class."""
+    if isinstance(event, str):
+        return event
+    known = str(vtk.vtkCommand.GetStringFromEventId(int(event)))
+    names = (name for name in dir(type(thing)) if name.endswith("Event") and getattr(type(thing), name) == event)
+    return known if known != "NoEvent" else next(names, str(event))
+
+
 def _forget(thing: Any, wanted: Callable[[Observer], bool]) -> None:
     OBSERVERS[:] = [one for one in OBSERVERS if not (one.caller() is thing and wanted(one))]
 
 
 def watch(on: bool) -> None:
-    """Put the four methods of vtkObject in place of VTK's, or VTK's back. VTK's classes do not take attributes, so their
-    dictionary is written."""
+    """Put the four methods of vtkObject in place of VTK's, or VTK's back. VTK's classes take no
+    attributes, so their dictionary is written."""
     ours = {
         "AddObserver": _add,
         "RemoveObserver": _remove,

@@ -1,7 +1,6 @@
 """Windows that wait for the person: a test announces them and answers; one that nobody announced is a trouble."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +36,7 @@ class Popups:
     def __init__(self) -> None:
         self.expected: list[Expected] = []
         self.seen: list[str] = []
-        self.wrap: Callable[[Any], Any] = lambda native: native
+        self._doomed: list[Any] = []
 
     def expect(self, pattern: str, answer: Any = None) -> None:
         self.expected.append(Expected(pattern, answer))
@@ -78,6 +77,17 @@ class Popups:
             return Answer(True)
         return None
 
+    def delete_later(self, native: Any) -> None:
+        """Delete a window once it is closed. Qt does so where an event loop runs, as it always does in the application;
+        a test that calls a function directly has none, and there the window would vanish before it is shown."""
+        self._doomed.append(native)
+
+    def bury(self) -> None:
+        for native in self._doomed:
+            if shiboken6.isValid(native):
+                native.deleteLater()
+        self._doomed = []
+
     def opens_window(self, native: Any, method: str) -> bool:
         if isinstance(native, QtWidgets.QMenu):
             return method in ("exec", "exec_", "popup")
@@ -91,7 +101,7 @@ class Popups:
         if isinstance(native, QtWidgets.QProgressDialog):
             native.setVisible(True)
             return None
-        answer = guarded(lambda: _reply(wrapper, native, expected), "the answer of the test to a window")
+        answer = guarded(lambda: _reply(wrapper, native, expected), "the answer of the test to a window", timed=False)
         QtCore.QTimer.singleShot(0, answer)
         watchdog = QtCore.QTimer()
         watchdog.setSingleShot(True)
@@ -99,6 +109,7 @@ class Popups:
         watchdog.start(WATCHDOG_MS)
         result = native.exec()
         watchdog.stop()
+        self.bury()
         return result
 
 

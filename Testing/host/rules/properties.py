@@ -6,6 +6,7 @@ from typing import Any
 from PySide6 import QtCore
 
 from .calls import Wrapping, refuse_path, unwrap, wrap
+from .members import meta_object
 from .troubles import TROUBLES
 
 WHOLE = {"int", "uint", "qlonglong", "qulonglong", "short", "ushort"}
@@ -24,7 +25,7 @@ def write_property(native: QtCore.QObject, name: str, value: Any, class_name: st
         TypeError: a pathlib path.
     """
     refuse_path(value, f"{class_name}.{name}")
-    meta = native.metaObject()
+    meta = meta_object(native)
     described = meta.property(meta.indexOfProperty(name))
     if not described.isWritable():
         raise AttributeError(f"Property '{name}' of {class_name} object is not writable")

@@ -9,7 +9,7 @@ import shiboken6
 from PySide6 import QtCore
 
 from .calls import Wrapping, unwrap, wrap
-from .members import class_name
+from .members import class_name, meta_object
 from .troubles import TROUBLES, guarded
 
 CO_VARARGS = 0x04
@@ -42,7 +42,7 @@ LINKS: list[Link] = []
 
 def signatures(native: QtCore.QObject, name: str | None = None) -> Iterator[str]:
     """The signals of an object, as `name(types)`, the ones of its class last."""
-    meta = native.metaObject()
+    meta = meta_object(native)
     for index in range(meta.methodCount()):
         method = meta.method(index)
         if method.methodType() == QtCore.QMetaMethod.MethodType.Signal:

@@ -58,8 +58,8 @@ TROUBLES = Troubles()
 SLOWEST: dict[str, float] = {}
 
 
-def guarded(function: Callable, where: str) -> Callable:
-    """A callable that keeps the exceptions of `function` as troubles (Qt and VTK print them and go on), and its time."""
+def guarded(function: Callable, where: str, timed: bool = True) -> Callable:
+    """A callable that keeps the exceptions (Qt and VTK print them and go on) and the time of `function`."""
 
     def run(*args):  # type: ignore[no-untyped-def]
         begin = time.perf_counter()
@@ -69,6 +69,7 @@ def guarded(function: Callable, where: str) -> Callable:
             TROUBLES.add_exception(where, error)
             return None
         finally:
-            SLOWEST[where] = max(SLOWEST.get(where, 0.0), time.perf_counter() - begin)
+            if timed:
+                SLOWEST[where] = max(SLOWEST.get(where, 0.0), time.perf_counter() - begin)
 
     return run

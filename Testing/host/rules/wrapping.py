@@ -11,7 +11,7 @@ from PySide6 import QtCore
 from . import signals
 from .calls import Wrapping, call, unwrap, wrap
 from .enums import EnumInt, EnumScope
-from .members import RENAMED, class_name, find_member, find_static
+from .members import RENAMED, class_name, find_member, find_static, meta_object
 from .popups import POPUPS
 from .properties import read_property, write_property
 from .timers import Timer, start_single_shot
@@ -68,6 +68,8 @@ class BoundMethod:
         native = native_of(self.__self__)
         if POPUPS.opens_window(native, self.__name__):
             return wrap(POPUPS.run(self.__self__, native, args))
+        if self.__name__ == "deleteLater" and POPUPS.opens_window(native, "exec"):
+            return POPUPS.delete_later(native)
         # From the object: a name may stand for a static method and for one of the object (QFile.exists).
         return call(getattr(native, RENAMED.get(self.__name__, self.__name__)), args, self.__qualname__)
 
@@ -125,8 +127,9 @@ class Wrapper(metaclass=WrapperType):
             object.__setattr__(self, name, value)
             return
         native = native_of(self)
-        real_name = "objectName" if name == "name" and isinstance(native, QtCore.QObject) else name
-        member = find_member(self._native_type, real_name)
+        real_name, member = name, find_member(self._native_type, name)
+        if name == "name" and member is None and isinstance(native, QtCore.QObject):
+            real_name, member = "objectName", find_member(self._native_type, "objectName")
         if member is not None and member.kind == "property":
             if name == "visible" and value is True and POPUPS.opens_window(native, "show"):
                 POPUPS.run(self, native, ())
@@ -178,7 +181,7 @@ for _name in ("add", "sub", "mul", "truediv", "lt", "le", "gt", "ge", "and", "or
 
 def _qobject_attribute(wrapper: Wrapper, native: QtCore.QObject, name: str) -> tuple[Any] | None:
     """What PythonQt adds to every QObject."""
-    if name == "name":
+    if name == "name" and find_member(type(native), "name") is None:
         return (native.objectName(),)
     if name == "connect":
         return (lambda signal, *target: signals.connect(native, signal, _target(target)),)
@@ -186,6 +189,8 @@ def _qobject_attribute(wrapper: Wrapper, native: QtCore.QObject, name: str) -> t
         return (lambda signal, *target: signals.disconnect(native, signal, _target(target) if target else None),)
     if name == "className":
         return (lambda: class_name(native),)
+    if name == "metaObject":
+        return (lambda: wrap(meta_object(native)),)
     if name == "delete":
         return (lambda: shiboken6.delete(native),)
     if name == "property":
@@ -306,7 +311,7 @@ def wrapper_type(native_type: type) -> type[Wrapper]:
 
 
 def shell_type(cls: type[Wrapper]) -> type:
-    """The PySide6 class to make for a wrapper class. For one derived in Python it calls the methods that override Qt's."""
+    """The PySide6 class to make for a wrapper class; of one derived in Python, it calls the methods that override."""
     if _is_plain(cls):
         return SUBSTITUTES.get(cls._native_type, cls._native_type)
     if "_shell" not in cls.__dict__:
@@ -327,8 +332,8 @@ def _override(base: type, name: str) -> Callable:
     def method(native, *args):  # type: ignore[no-untyped-def]
         known = native.__dict__.get(MODULE)
         wrapper = known() if known is not None else None
-        if wrapper is None:
-            # Qt calls virtual methods while the object is being made.
+        if wrapper is None or not type.__dict__["__mro__"].__get__(type(wrapper)):
+            # Qt calls virtual methods while the object is being made, and while Python takes its class apart.
             return getattr(base, name)(native, *args)
         try:
             return unwrap(getattr(wrapper, name)(*[wrap(value) for value in args]))
