@@ -8,6 +8,7 @@ from typing import Any
 
 from LiverSegSSLLib.errors import BadInputError, Cancelled, JobError, LiverSegError
 from LiverSegSSLLib.events import Event
+from LiverSegSSLLib.jobs.found import FoundJob, find_jobs
 from LiverSegSSLLib.jobs.job import VERBS, Job
 from LiverSegSSLLib.jobs.runner import Handle, start
 
@@ -17,7 +18,7 @@ _WAKE_S = 0.05
 class RunningJob:
     """A job in a process of its own. Nothing here blocks but :meth:`wait` and, for a moment, :meth:`cancel`."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle | FoundJob) -> None:
         self._handle = handle
         self._began = time.monotonic()
         self._stages: dict[str, float] = {}
@@ -95,8 +96,9 @@ class RunningJob:
             return kind(self._error.message)
         last = next((line for line in reversed(self._handle.tail) if line.strip()), "")
         more = f"more in {self.folder / 'log.txt'}" if self.folder is not None else ""
-        code = self._handle.process.returncode
-        return JobError(f"ended with code {code}{': ' + last if last else ''}", self.verb, more)
+        code = self._handle.exit_code
+        how = f"ended with code {code}" if code is not None else "has ended without a word"
+        return JobError(f"{how}{': ' + last if last else ''}", self.verb, more)
 
     def seconds_left(self) -> float | None:
         """How long the stage under way may take yet, from its items so far; ``None``: nobody can say."""
@@ -134,11 +136,18 @@ def start_job(
     folder: Path | None,
     python: str | Path | None = None,
     module: str = VERBS,
+    detached: bool = False,
 ) -> RunningJob:
     """Start a job.
 
     :param folder: where it keeps its events and its log.
+    :param detached: it goes on when Slicer ends, and is found again by :func:`jobs_under_way`.
     :param python: the interpreter; ``None``: this one.
     :raises JobError: the interpreter cannot be started.
     """
-    return RunningJob(start(Job(verb, parameters, folder, module), python))
+    return RunningJob(start(Job(verb, parameters, folder, module, detached), python))
+
+
+def jobs_under_way(workspace: Path) -> list[RunningJob]:
+    """The jobs of a workspace that run on this computer, whoever started them, oldest first."""
+    return [RunningJob(found) for found in find_jobs(workspace / "jobs")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from LiverSegSSLLib.errors import LabelError
 from LiverSegSSLLib.jobs.job import VERBS
-from LiverSegSSLPanel.jobs import RunningJob, start_job
+from LiverSegSSLPanel.jobs import RunningJob, jobs_under_way, start_job
 from LiverSegSSLPanel.logic_cohort import CohortLogic, places
 
 
@@ -113,11 +113,22 @@ class JobLogic(CohortLogic):
         return self._start("export", "LiverSegSSLLib.rounds.exporting", output=output, states=list(states), care=care)
 
     def runningJobs(self) -> list[RunningJob]:
-        """Those of :attr:`jobs` that have not ended."""
+        """Those of :attr:`jobs` that have not ended. They go on when Slicer ends, unless they are cancelled."""
         return [job for job in self.jobs if job.running]
 
+    def findJobs(self) -> list[RunningJob]:
+        """Jobs of this workspace that run already: left by an earlier Slicer, or started from a shell.
+
+        They are added to :attr:`jobs`, and tell all that they have said from the beginning.
+        """
+        known = {job.folder for job in self.jobs}
+        found = [job for job in jobs_under_way(self.workspace) if job.folder not in known]
+        self.jobs += found
+        return found
+
     def _start(self, verb: str, module: str = VERBS, **parameters: Any) -> RunningJob:
-        """Start a verb on this cohort; what is empty is left to the verb."""
+        """Start a verb on this cohort; what is empty is left to the verb. Verbs of the loop may take hours: they go on
+        without us."""
         from LiverSegSSLLib.rounds.places import job_folder
 
         given = {key: value for key, value in parameters.items() if value is not None and value not in ("", [])}
@@ -125,7 +136,7 @@ class JobLogic(CohortLogic):
             given["pattern"] = self._pattern
         data = {"data": str(self._data), "workspace": str(self.workspace), "device": self.device}
         folder = job_folder(self.workspace, verb.split("_")[0])
-        return self._keep(start_job(verb, {**data, **given}, folder, self.python, module))
+        return self._keep(start_job(verb, {**data, **given}, folder, self.python, module, detached=module == VERBS))
 
     def _keep(self, job: RunningJob) -> RunningJob:
         self.jobs.append(job)

@@ -14,7 +14,7 @@ import numpy as np
 from LiverSegSSLLib.errors import LabelError
 from LiverSegSSLLib.volume import Geometry, Volume, read_geometry, read_header, read_mask, write_volume
 from LiverSegSSLPanel.jobs import RunningJob
-from LiverSegSSLPanel.scene.segmentations import mask_of, set_labels
+from LiverSegSSLPanel.scene.segmentations import drawing_stamp, mask_of, set_labels
 from LiverSegSSLPanel.scene.slices import Checksums, changed_slices, drawn_axis, slice_checksums
 from LiverSegSSLPanel.scene.study import LABEL, PhaseInScene, study_in_scene
 from LiverSegSSLPanel.work import Work, discard_work, save_work
@@ -54,6 +54,7 @@ class ReviewDesk:
         self._case = case_of
         self._before: dict[tuple[str, str], Checksums] = {}  # by segmentation node and label
         self._kept: dict[str, Checksums] = {}  # by case: what was last saved as work in progress
+        self._stamps: dict[str, tuple[Any, ...]] = {}  # by case: when that was last looked at
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="work-in-progress")
         self._writing: list[Future[Work]] = []
 
@@ -214,6 +215,10 @@ class ReviewDesk:
         for phase in study.phases if study is not None else ():
             if phase.segmentation is None:
                 continue
+            stamp = (phase.segmentation.GetID(), phase.label_id, *drawing_stamp(phase.segmentation))
+            if self._stamps.get(phase.case_id) == stamp:
+                continue
+            self._stamps[phase.case_id] = stamp
             mask = self.drawn(phase.case_id)
             now = slice_checksums(mask.array)
             if self._kept.get(phase.case_id) == now or not any(self._changed(phase.case_id, now)):
@@ -240,6 +245,7 @@ class ReviewDesk:
         self.finish_saving()
         discard_work(self._store.workspace, case_id)
         self._kept.pop(case_id, None)
+        self._stamps.pop(case_id, None)
 
     def put_back(self, work: Work, mask: Volume, save_state: Callable[[], Any] | None) -> None:
         """Show work that was left, as one step of undo; it counts as a change of the label that it began from."""

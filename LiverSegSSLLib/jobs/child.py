@@ -1,7 +1,8 @@
 """The child process of a job: ``python -m LiverSegSSLLib.jobs.child``, the job as a line on standard input.
 
 Standard output carries events and nothing else; what libraries print goes to standard error, which the parent
-keeps as the log. When standard input closes, the parent has died and the whole process group ends with it.
+keeps as the log. When standard input closes, the parent has died and the whole process group ends with it, unless the
+job is detached.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -31,10 +33,12 @@ def main() -> int:
         (job.folder / "job.json").write_text(job.to_json() + "\n", encoding="utf-8")
         files.append((job.folder / "events.jsonl").open("a", encoding="utf-8"))
     reporter = Reporter(_Sink(files))
-    _die_with_parent()
+    if not job.detached:
+        _die_with_parent()
     signal.signal(signal.SIGTERM, _stop)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    reporter.send(Event("state", job.verb, "", {"state": "running", "pid": os.getpid(), "time": time.time()}))
+    began = {"state": "running", "pid": os.getpid(), "host": socket.gethostname(), "time": time.time()}
+    reporter.send(Event("state", job.verb, "", began))
     code, state = run(job, reporter)
     reporter.send(Event("state", job.verb, "", {"state": state, "exit_code": code, "time": time.time()}))
     return code

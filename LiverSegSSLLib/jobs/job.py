@@ -19,12 +19,15 @@ class Job:
 
     :param verb: name of a function in ``module``, called as ``verb(parameters, reporter) -> dict``.
     :param folder: where the job keeps ``job.json``, ``events.jsonl`` and ``log.txt``; ``None``: nowhere.
+    :param detached: the job goes on when the process that started it ends, and can be found again by its folder
+        (:mod:`~LiverSegSSLLib.jobs.found`). It needs one.
     """
 
     verb: str
     parameters: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     module: str = VERBS
+    detached: bool = False
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -35,7 +38,8 @@ class Job:
         """The job that :meth:`to_json` wrote."""
         data = json.loads(text)
         folder = data.get("folder")
-        return cls(data["verb"], data["parameters"], Path(folder) if folder else None, data["module"])
+        detached = data.get("detached", False)
+        return cls(data["verb"], data["parameters"], Path(folder) if folder else None, data["module"], detached)
 
 
 def event_line(event: Event) -> str:

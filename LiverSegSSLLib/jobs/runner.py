@@ -8,12 +8,16 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from LiverSegSSLLib.errors import JobError
 from LiverSegSSLLib.events import Event
 from LiverSegSSLLib.jobs.job import Job, parse_event
+
+LOG = "log.txt"
+"""In the folder of a job: what the libraries printed."""
 
 _TAIL_LINES = 40
 
@@ -24,17 +28,25 @@ class Handle:
     def __init__(self, job: Job, process: subprocess.Popen[str]) -> None:
         self.job = job
         self.process = process
-        self.tail: list[str] = []
-        """Last lines of the child's standard error."""
+        self._tail: list[str] = []
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._cancelled = False
-        assert process.stdout is not None and process.stderr is not None
-        self._readers = [
-            threading.Thread(target=self._read_events, args=(process.stdout,), daemon=True),
-            threading.Thread(target=self._read_log, args=(process.stderr,), daemon=True),
-        ]
+        assert process.stdout is not None
+        self._readers = [threading.Thread(target=self._read_events, args=(process.stdout,), daemon=True)]
+        if process.stderr is not None:  # a detached job writes its log itself
+            self._readers.append(threading.Thread(target=self._read_log, args=(process.stderr,), daemon=True))
         for reader in self._readers:
             reader.start()
+
+    @property
+    def tail(self) -> list[str]:
+        """Last lines of the child's standard error."""
+        return self._tail if self.process.stderr is not None else log_tail(self.job)
+
+    @property
+    def exit_code(self) -> int | None:
+        """``None`` while the process lives; negative: a signal ended it."""
+        return self.process.poll()
 
     def poll(self) -> list[Event]:
         """The events since the last call."""
@@ -89,9 +101,9 @@ class Handle:
         log = None
         if self.job.folder is not None:
             self.job.folder.mkdir(parents=True, exist_ok=True)
-            log = (self.job.folder / "log.txt").open("a", encoding="utf-8")
+            log = (self.job.folder / LOG).open("a", encoding="utf-8")
         for line in stream:
-            self.tail = [*self.tail[-(_TAIL_LINES - 1) :], line.rstrip("\n")]
+            self._tail = [*self._tail[-(_TAIL_LINES - 1) :], line.rstrip("\n")]
             if log is not None:
                 log.write(line)
                 log.flush()
@@ -119,17 +131,18 @@ def start(job: Job, python: str | Path | None = None, environment: dict[str, str
         else {"start_new_session": True}
     )
     try:
-        process = subprocess.Popen(
-            [str(python or sys.executable), "-m", "LiverSegSSLLib.jobs.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=child_environment,
-            **options,
-        )
+        with _error_stream(job) as error_stream:
+            process = subprocess.Popen(
+                [str(python or sys.executable), "-m", "LiverSegSSLLib.jobs.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=error_stream,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=child_environment,
+                **options,
+            )
     except OSError as error:
         raise JobError(f"cannot be started ({error.strerror})", python, "choose another Python") from None
     assert process.stdin is not None
@@ -139,6 +152,28 @@ def start(job: Job, python: str | Path | None = None, environment: dict[str, str
     except BrokenPipeError:
         pass  # it died at once; the exit code and the log say why
     return Handle(job, process)
+
+
+@contextlib.contextmanager
+def _error_stream(job: Job) -> Iterator[int | IO[bytes]]:
+    """A pipe; for a detached job its log, because a pipe that nobody holds ends whoever prints into it."""
+    if not job.detached:
+        yield subprocess.PIPE
+        return
+    assert job.folder is not None, "a detached job needs a folder"
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with (job.folder / LOG).open("ab") as log:
+        yield log
+
+
+def log_tail(job: Job) -> list[str]:
+    """The last lines of a job's log file."""
+    if job.folder is None or not (job.folder / LOG).is_file():
+        return []
+    with (job.folder / LOG).open("rb") as log:
+        log.seek(0, os.SEEK_END)
+        log.seek(max(0, log.tell() - 200 * _TAIL_LINES))
+        return log.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
 
 
 def kill_tree(pid: int) -> None:

@@ -1,15 +1,18 @@
 """Jobs as the panel sees them: progress, result, errors in one line, cancelling, another Python."""
 
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
-from LiverSegSSLPanel.jobs import start_job
+from LiverSegSSLPanel.jobs import jobs_under_way, start_job
 
 from LiverSegSSLLib.errors import BadInputError, Cancelled, JobError
 
 VERBS = "Testing.unit.jobs.verbs_for_tests"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_progress_result_and_record(tmp_path):
@@ -74,6 +77,57 @@ def test_another_python_can_run_the_job(tmp_path):
     assert used.exists()
     with pytest.raises(JobError, match="cannot be started"):
         start_job("count", {"to": 2}, None, python=tmp_path / "nowhere", module=VERBS)
+
+
+LEAVE = """
+import sys
+sys.path.append({module!r})
+from pathlib import Path
+from LiverSegSSLPanel.jobs import start_job
+folder, module = {folder!r}, "Testing.slicer.slow_verbs"
+job = start_job({verb!r}, {{"to": 3, "folder": folder}}, Path(folder), module=module, detached=True)
+while not job.poll(): pass
+print("left", flush=True)
+"""
+
+
+def leave_a_job(workspace, verb="slow_count"):
+    """A process starts a job, hears its first word and ends, as a Slicer that is closed."""
+    code = LEAVE.format(module=str(ROOT / "LiverSegSSL"), verb=verb, folder=str(workspace / "jobs" / "1-count"))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "left\n", done.stderr
+
+
+def test_a_job_that_was_left_running_is_found_and_heard_from_the_beginning(tmp_path):
+    leave_a_job(tmp_path)
+    (job,) = jobs_under_way(tmp_path)
+    assert job.state == "running" and job.verb == "slow_count"
+    (tmp_path / "jobs" / "1-count" / "go").touch()
+    assert job.wait(120) == {"sum": 3}
+    assert job.state == "done" and (job.done, job.total) == (3, 3)
+    assert [event.data["done"] for event in job.events if event.kind == "progress"] == [1, 2, 3]
+    assert "printed with nobody listening" in (tmp_path / "jobs" / "1-count" / "log.txt").read_text()
+    assert jobs_under_way(tmp_path) == []
+
+
+def test_a_job_that_was_left_running_can_be_cancelled(tmp_path):
+    leave_a_job(tmp_path)
+    (job,) = jobs_under_way(tmp_path)
+    job.cancel()
+    with pytest.raises(Cancelled, match="was stopped"):
+        job.wait(60)
+    assert jobs_under_way(tmp_path) == []
+
+
+def test_a_found_job_that_is_killed_has_failed(tmp_path):
+    leave_a_job(tmp_path)
+    (job,) = jobs_under_way(tmp_path)
+    job.poll()
+    pid = next(event.data["pid"] for event in job.events if event.kind == "state")
+    psutil.Process(pid).kill()
+    with pytest.raises(JobError, match="has ended without a word"):
+        job.wait(60)
+    assert job.state == "failed"
 
 
 def _alive(pid: int) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 slicer = pytest.importorskip("slicer")
 
+from LiverSegSSLPanel.jobs import start_job  # noqa: E402
 from LiverSegSSLPanel.logic import Logic  # noqa: E402
 from LiverSegSSLPanel.scene.segmentations import labels_of, set_labels, undo_steps  # noqa: E402
 from LiverSegSSLPanel.scene.volumes import add_volume, volume_of  # noqa: E402
@@ -247,6 +248,20 @@ def test_strokes_made_while_a_propagation_runs_are_not_lost(logic):
     with pytest.raises(LabelError, match="nothing has been changed"):
         logic.loadStudy(case_id.split("__")[0])
         logic.beginPropagation(case_id)
+
+
+def test_a_job_that_runs_already_is_found(logic):
+    folder = logic.workspace / "jobs" / "1-count"
+    parameters = {"to": 3, "folder": str(folder)}
+    left = start_job("slow_count", parameters, folder, module="Testing.slicer.slow_verbs", detached=True)
+    while not left.poll():
+        pass
+    (job,) = logic.findJobs()
+    assert logic.findJobs() == [] and logic.runningJobs() == [job]
+    (folder / "go").touch()
+    assert job.wait(120) == {"sum": 3}
+    left.wait(60)
+    assert logic.runningJobs() == []
 
 
 def test_doubt_and_probability_are_overlays_of_the_case(logic):

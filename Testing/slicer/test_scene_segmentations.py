@@ -16,6 +16,7 @@ from LiverSegSSLPanel.scene.segmentations import (  # noqa: E402
     Label,
     add_segment,
     add_segmentation,
+    drawing_stamp,
     labels_of,
     mask_of,
     set_labels,
@@ -200,6 +201,25 @@ def test_several_labels_set_at_once_are_one_step_of_undo(scene):
     np.testing.assert_array_equal(labels_of(node, GRID)[0].array, values)
     history.RestoreNextState()
     np.testing.assert_array_equal(labels_of(node, GRID)[0].array, other)
+
+
+def test_the_stamp_changes_with_every_stroke_and_only_then(scene):
+    import slicer.util
+
+    image, node = segmentation_on(scene, GRID)
+    stamps = [drawing_stamp(node)]
+    mask = np.zeros(GRID.shape, np.uint8)
+    for index in range(4):
+        mask[index, 2, 3] = 1
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, "Liver", image)
+        mask_of(node, GRID)
+        labels_of(node, GRID)
+        stamps += [drawing_stamp(node)] * 2
+    array = slicer.util.arrayFromSegmentInternalBinaryLabelmap(node, "Liver")
+    array[:] = 0
+    node.GetBinaryLabelmapInternalRepresentation("Liver").Modified()
+    stamps.append(drawing_stamp(node))
+    assert len(set(stamps)) == 6
 
 
 def test_the_segment_editors_own_undo_takes_our_change_back(scene):

@@ -145,6 +145,17 @@ def segment_values(node: Any) -> dict[str, int]:
     return values
 
 
+def drawing_stamp(node: Any) -> tuple[Any, ...]:
+    """What changes whenever a segmentation is drawn in; comparing it costs nothing, unlike comparing voxels."""
+    segmentation = node.GetSegmentation()
+    name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    stamp = []
+    for index in range(segmentation.GetNumberOfSegments()):
+        drawn = segmentation.GetNthSegment(index).GetRepresentation(name)
+        stamp.append(None if drawn is None else (drawn.GetAddressAsString(""), drawn.GetMTime()))
+    return tuple(stamp)
+
+
 def reference_image(node: Any) -> Any:
     """The volume node that a segmentation was made over, or ``None`` where it has gone."""
     return node.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())

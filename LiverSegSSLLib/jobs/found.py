@@ -1,0 +1,126 @@
+"""Jobs that somebody else started: heard by their events file, stopped by their process."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from LiverSegSSLLib.events import Event
+from LiverSegSSLLib.jobs.job import Job, parse_event, read_events
+from LiverSegSSLLib.jobs.runner import kill_tree, log_tail
+
+_CLOCK_S = 60.0
+"""The start of a process is reckoned from the clock, which may have been set since."""
+
+_WAKE_S = 0.05
+
+
+class FoundJob:
+    """A job by its folder; the same to its user as a :class:`~LiverSegSSLLib.jobs.runner.Handle`.
+
+    Its events are heard from the first one on.
+    """
+
+    def __init__(self, job: Job, pid: int, began: float) -> None:
+        self.job = job
+        self.pid = pid
+        self._began = began
+        self._offset = 0
+        self._waiting: list[Event] = []
+        self._last: dict[str, Any] = {}
+        self._cancelled = False
+
+    def poll(self) -> list[Event]:
+        """The events since the last call."""
+        self._read()
+        events, self._waiting = self._waiting, []
+        return events
+
+    def next(self, timeout_s: float) -> Event | None:
+        """The next event; waits up to ``timeout_s`` seconds for it."""
+        limit = time.monotonic() + timeout_s
+        while True:
+            self._read()
+            if self._waiting:
+                return self._waiting.pop(0)
+            if time.monotonic() >= limit:
+                return None
+            time.sleep(min(_WAKE_S, timeout_s))
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return _lives(self.pid, self._began)
+
+    @property
+    def state(self) -> str:
+        """``running``, ``done``, ``failed`` or ``cancelled``; a process that is gone without a word has failed."""
+        if self.running:
+            return "running"
+        self._read()
+        return "cancelled" if self._cancelled else str(self._last.get("state", "failed"))
+
+    @property
+    def exit_code(self) -> int | None:
+        """``None`` while the process lives, and where it went without a word."""
+        if self.running:
+            return None
+        self._read()
+        code = self._last.get("exit_code")
+        return None if code is None else int(code)
+
+    @property
+    def tail(self) -> list[str]:
+        """Last lines of the log."""
+        return log_tail(self.job)
+
+    def cancel(self) -> None:
+        """End the job and every process it started (waits for up to three seconds)."""
+        if self.running:
+            self._cancelled = True
+            kill_tree(self.pid)
+
+    def _read(self) -> None:
+        assert self.job.folder is not None
+        with (self.job.folder / "events.jsonl").open("rb") as file:
+            file.seek(self._offset)
+            whole = file.read().rpartition(b"\n")
+        self._offset += len(whole[0]) + len(whole[1])
+        for line in whole[0].decode("utf-8", "replace").splitlines():
+            event = parse_event(line)
+            if event is None:
+                continue
+            self._waiting.append(event)
+            if event.kind == "state" and event.data.get("state") != "running":
+                self._last = event.data
+
+
+def find_jobs(folder: Path) -> list[FoundJob]:
+    """The jobs under way on this computer whose folders lie in ``folder``, oldest first."""
+    found = []
+    for record in sorted(folder.glob("*/job.json")):
+        try:
+            job = Job.from_json(record.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError):  # being written this moment, or of another version
+            continue
+        events = [event for event in read_events(record.with_name("events.jsonl")) if event.kind == "state"]
+        if not events or events[-1].data.get("state") != "running":
+            continue
+        began = events[-1].data
+        if began.get("host") == socket.gethostname() and _lives(int(began["pid"]), float(began["time"])):
+            found.append(FoundJob(replace(job, folder=record.parent), int(began["pid"]), float(began["time"])))
+    return found
+
+
+def _lives(pid: int, began: float) -> bool:
+    """Whether the process that had this id at that time still lives; a later one of the same id does not count."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return bool(process.create_time() <= began + _CLOCK_S and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
