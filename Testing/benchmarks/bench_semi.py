@@ -1,6 +1,6 @@
 """What a step of each semi-supervised method costs, against a step of nnU-Net's own trainer, in one run.
 
-``python Testing/benchmarks/bench_semi.py [--preset cpu] [--network stunet-s] [--device auto] [--steps 10]``
+``python Testing/benchmarks/bench_semi.py [--preset cpu] [--network stunet-s] [--device auto] [--threads 1]``
 
 The same network, patches and processor threads for all. Patches are loaded before the clock runs; each method's steps
 are timed in turn, round after round, and the median counts, so that a busy machine hits all alike. A step of a method
@@ -37,7 +37,7 @@ def main() -> None:
     """Print the table."""
     arguments = _arguments()
     device = resolved_device(arguments.device)
-    threads = usable_cores() if device == "cpu" else 1
+    threads = (arguments.threads or usable_cores()) if device == "cpu" else 1
     with tempfile.TemporaryDirectory() as place:
         model = _prepared(Path(place), arguments, device, threads)
         trainers = {name: _trainer(name, Path(place), model, device, threads) for name in PASSES}
@@ -65,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--network")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=0, help="on a CPU; 0: one a core. 1 is steadier on a busy one")
     parser.add_argument("--scale", type=float, default=2.0, help="voxels of the phantom: 1 as in a clinic")
     return parser.parse_args()
 
