@@ -10,19 +10,18 @@ from typing import Any
 
 import shiboken6
 import slicer
-import vtk
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import environment, leftovers, person
 from .listening import Listening
 from .modules import ScriptedModule, core_modules
-from .natives.application import qSlicerCoreCommandOptions, qSlicerMainWindow, qSlicerModuleManager
+from .natives.application import qSlicerCoreCommandOptions, qSlicerModuleManager
 from .natives.io_manager import qSlicerCoreIOManager
-from .natives.views import qSlicerLayoutManager
 from .rules import observers, signals, timers
 from .rules.popups import POPUPS
 from .rules.troubles import SLOWEST, TROUBLES, Trouble
 from .rules.wrapping import Wrapper, native_of, to_wrapper
+from .window import Window
 
 
 class Host:
@@ -55,7 +54,7 @@ class Host:
         self.exit_code: int | None = None
         self.application = environment.application()
         self.modules: dict[str, ScriptedModule] = {}
-        self._window = window
+        self._with_window = window
         self._listening = Listening()
 
     def __enter__(self) -> "Host":
@@ -95,12 +94,11 @@ class Host:
         self.module_manager = qSlicerModuleManager()
         self.io_manager = qSlicerCoreIOManager()
         self.command_options = qSlicerCoreCommandOptions()
-        self.command_options._set_no_main_window(not self._window)
+        self.command_options._set_no_main_window(not self._with_window)
         self.command_options._set_testing(self.testing)
-        self.main_window: qSlicerMainWindow | None = None
-        self.layout_manager: qSlicerLayoutManager | None = None
-        if self._window:
-            self._build_window()
+        self.window = Window(slicer.mrmlScene, self.application_logic) if self._with_window else None
+        if self.window is not None:
+            self.window.selector._open = self.open
 
     def _give_caches(self, scene: Any) -> None:
         """What reading an .mrb asks for."""
@@ -109,44 +107,6 @@ class Host:
         self._caches[1].SetCacheManager(self._caches[0])
         scene.SetCacheManager(self._caches[0])
         scene.SetDataIOManager(self._caches[1])
-
-    def _build_window(self) -> None:
-        self.main_window = qSlicerMainWindow()
-        self.main_window.setObjectName("qSlicerMainWindow")
-        viewport = QtWidgets.QWidget()
-        viewport.setLayout(QtWidgets.QGridLayout())
-        self.main_window.setCentralWidget(viewport)
-        dock = QtWidgets.QDockWidget("Module panel", self.main_window)
-        self._pages = QtWidgets.QScrollArea()
-        self._pages.setWidgetResizable(True)
-        self._pages.setMinimumWidth(520)
-        dock.setWidget(self._pages)
-        self.main_window.addDockWidget(QtCore.Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-        self.main_window.statusBar()
-        self.main_window.resize(1600, 1000)
-        scene = slicer.mrmlScene
-        self.application_logic.SetSliceLogics(vtk.vtkCollection())
-        manager = qSlicerLayoutManager(scene, self.application_logic, viewport)
-        self.layout_manager = manager
-        layout_node = manager.layoutLogic().GetLayoutNode()
-        shown = [-1]
-
-        def arrange(caller: Any, event: str) -> None:
-            now = layout_node.GetViewArrangement()
-            if now != shown[0]:
-                shown[0] = now
-                manager._arrange()
-                manager.layoutChanged.emit(now)
-
-        def arrange_again(caller: Any, event: str) -> None:
-            shown[0] = -1
-            arrange(caller, event)
-
-        observers.observe_quietly(layout_node, "ModifiedEvent", arrange)
-        for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndRestoreEvent):
-            observers.observe_quietly(scene, event, arrange_again)
-        layout_node.SetViewArrangement(layout_node.SlicerLayoutFourUpView)
-        self.main_window.show()
 
     def load(self, path: Path) -> Any:
         """Load a scripted module as the application does at start-up: its Module object; no panel yet."""
@@ -168,15 +128,15 @@ class Host:
             if other is not loaded and other.page is not None:
                 other.exit()
         panel = loaded.open()
+        if self.window is not None:
+            self.window.selector._selected = name
         loaded.enter()
         self.process()
         return panel
 
     def _place(self, page: QtWidgets.QWidget) -> None:
-        if self.main_window is not None:
-            self._pages.takeWidget()
-            self._pages.setWidget(page)
-            page.show()
+        if self.window is not None:
+            self.window.place(page)
 
     def leave(self, name: str) -> None:
         """Go to another module: `exit` of this one."""
@@ -212,11 +172,11 @@ class Host:
     def _stop(self) -> None:
         leftovers.stop_everything()
         slicer.mrmlScene.Clear(1)
-        for thing in (self.layout_manager, self.main_window):
-            if thing is not None and shiboken6.isValid(thing):
-                shiboken6.delete(thing)
+        if self.window is not None:
+            shiboken6.delete(self.window.layout_manager)
+            shiboken6.delete(self.window.main)
+            self.window = None
         observers.watch(False)
-        self.layout_manager = self.main_window = None
         environment.uninstall(self._before)
         QtWidgets.QApplication.processEvents()
 
@@ -263,6 +223,15 @@ class Host:
         return TROUBLES.forgive(pattern)
 
     @property
+    def main_window(self) -> Any:
+        """The main window, None without one."""
+        return self.window.main if self.window is not None else None
+
+    @property
+    def layout_manager(self) -> Any:
+        return self.window.layout_manager if self.window is not None else None
+
+    @property
     def troubles(self) -> list[Trouble]:
         return list(TROUBLES.found)
 
@@ -298,6 +267,12 @@ class Host:
         self.close_scene()
         slicer.util.loadScene(str(path), properties={"clear": False})
         self.process()
+
+    def close_window(self) -> bool:
+        """The person closes Slicer: False when somebody (an event filter on the main window) did not let it happen."""
+        closed = bool(self.main_window.close())
+        self.process()
+        return closed
 
     def close_scene(self) -> None:
         slicer.mrmlScene.Clear(0)

@@ -21,7 +21,12 @@ class Listening:
         # The method and not sys.stderr: pytest puts its own stream back between set-up and test.
         self._stream, self._printed = sys.stderr, []
         write = self._stream.write
-        self._stream.write = lambda text: self._printed.append(text) or write(text)
+
+        def keep(text: str) -> int:
+            self._printed.append(text)
+            return write(text)
+
+        self._stream.write = keep  # type: ignore[method-assign]
         self._handler = QtCore.qInstallMessageHandler(_qt_message)
         self._window = vtk.vtkOutputWindow.GetInstance()
         self._quiet = vtk.vtkStringOutputWindow()

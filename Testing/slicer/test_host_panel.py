@@ -187,7 +187,7 @@ def test_a_layout_makes_views_in_the_scene(host: Any, panel: Any) -> None:
     assert manager.sliceWidget("ExampleLeft").mrmlSliceCompositeNode().GetScene() is slicer.mrmlScene
 
 
-def test_a_slice_view_shows_the_volume(host: Any, panel: Any, tmp_path: Path) -> None:
+def test_a_slice_view_shows_the_volume_and_the_segments(host: Any, panel: Any, tmp_path: Path) -> None:
     import numpy as np
     import slicer
 
@@ -195,15 +195,49 @@ def test_a_slice_view_shows_the_volume(host: Any, panel: Any, tmp_path: Path) ->
     voxels = np.zeros((8, 30, 40), np.int16)
     voxels[:, 10:20, 10:30] = 1000
     slicer.util.updateVolumeFromArray(volume, voxels)
+    volume.SetIJKToRASDirections(-1, 0, 0, 0, -1, 0, 0, 0, 1)
+    volume.SetOrigin(40.0, 30.0, -4.0)
     volume.CreateDefaultDisplayNodes()
+    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Liver")
+    segmentation.CreateDefaultDisplayNodes()
+    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    segmentation.GetSegmentation().AddEmptySegment("liver", "liver", (1.0, 0.0, 0.0))
+    mask = np.zeros_like(voxels, np.uint8)
+    mask[:, 10:20, 10:20] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, segmentation, "liver", volume)
     panel.showLayout()
-    manager = slicer.app.layoutManager()
-    manager.sliceWidget("ExampleLeft").mrmlSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
-    manager.sliceWidget("ExampleLeft").sliceLogic().FitSliceToAll()
+    widget = slicer.app.layoutManager().sliceWidget("ExampleLeft")
+    widget.mrmlSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
     host.process()
-    picture = manager.sliceWidget("ExampleLeft").sliceView().grab().toImage()
-    assert picture.pixelColor(picture.width() // 2, picture.height() // 2).lightness() > 200
+    widget.sliceLogic().FitSliceToAll()
+    host.process()
+    picture = widget.sliceView().grab().toImage()
+    wide, high = picture.width(), picture.height()
+    # The patient's right is on the left of the view, and columns of the array run to the patient's left.
+    left, right = picture.pixelColor(wide * 2 // 5, high // 2), picture.pixelColor(wide * 3 // 5, high // 2)
+    assert right.lightness() > 200 and right.red() == right.green()
+    assert left.red() > left.green() + 20
     assert host.screenshot(host.main_window, tmp_path / "window.png").stat().st_size > 10_000
+
+
+def test_a_module_is_chosen_and_the_window_closed_as_by_a_person(host: Any, panel: Any) -> None:
+    import qt
+    import slicer
+
+    assert slicer.util.selectedModule() == NAME
+
+    class Guard(qt.QObject):
+        def eventFilter(self, target: Any, event: Any) -> bool:
+            if event.type() == qt.QEvent.Close:
+                event.ignore()
+                return True
+            return False
+
+    guard = Guard()
+    slicer.util.mainWindow().installEventFilter(guard)
+    assert not host.close_window()
+    slicer.util.mainWindow().removeEventFilter(guard)
+    assert host.close_window()
 
 
 def test_without_a_main_window(headless_host: Any) -> None:

@@ -20,7 +20,9 @@ class qSlicerApplication(QtWidgets.QApplication):
 
     majorVersion = QtCore.Property(int, lambda self: self._state.version[0])
     minorVersion = QtCore.Property(int, lambda self: self._state.version[1])
-    applicationVersion = QtCore.Property(str, lambda self: "{}.{}.0".format(*self._state.version))
+    applicationVersion = QtCore.Property(  # type: ignore[assignment]
+        str, lambda self: "{}.{}.0".format(*self._state.version)
+    )
     revision = QtCore.Property(str, lambda self: "0")
     slicerHome = QtCore.Property(str, lambda self: str(self._state.folder / "home"))
     temporaryPath = QtCore.Property(str, lambda self: str(self._state.folder / "temporary"))
@@ -92,11 +94,11 @@ class qSlicerApplication(QtWidgets.QApplication):
         if self.layoutManager() is not None:
             self.layoutManager().setRenderPaused(paused)
 
-    def exit(self, code: int = 0) -> None:
+    def exit(self, code: int | None = 0) -> None:  # type: ignore[override]
         """Kept for the test instead of leaving."""
         self._state.exit_code = code
 
-    def processEvents(self, *args: Any) -> None:
+    def processEvents(self, *args: Any) -> None:  # type: ignore[override]
         QtWidgets.QApplication.processEvents(*args)
 
 
@@ -187,10 +189,29 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
         self._reload()
 
 
+class qSlicerModuleSelectorToolBar(QtWidgets.QToolBar):
+    """Chooses a module; the host opens it."""
+
+    moduleSelected = QtCore.Signal(str)
+
+    def __init__(self, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self._selected = ""
+        self._open: Any = None
+
+    def selectModule(self, name: str) -> None:
+        if name and name != self._selected:
+            self._open(name)
+            self.moduleSelected.emit(name)
+
+    selectedModule = QtCore.Property(str, lambda self: self._selected)
+
+
 class qSlicerMainWindow(QtWidgets.QMainWindow):
     """The main window: the panel on the left, the views on the right, a status bar."""
 
     initialWindowShown = QtCore.Signal()
+    _selector: Any = None
 
     def moduleSelector(self) -> Any:
-        return None
+        return self._selector

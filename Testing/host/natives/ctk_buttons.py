@@ -51,13 +51,15 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         return [child for child in self.children() if isinstance(child, QtWidgets.QWidget)]
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
-        if event.added() and not self.isChecked() and isinstance(event.child(), QtWidgets.QWidget):
-            event.child().setVisible(False)
-            self._folded.append(event.child())
+        child = event.child()
+        if event.added() and not self.isChecked() and isinstance(child, QtWidgets.QWidget):
+            child.setVisible(False)
+            self._folded.append(child)
         super().childEvent(event)
 
     def sizeHint(self) -> QtCore.QSize:
-        inner = self.layout().sizeHint() if self.layout() and self.isChecked() else QtCore.QSize(80, 0)
+        layout = self.layout()
+        inner = layout.sizeHint() if layout is not None and self.isChecked() else QtCore.QSize(80, 0)
         return QtCore.QSize(max(inner.width(), 120), max(inner.height(), self._header() + 4))
 
     def minimumSizeHint(self) -> QtCore.QSize:

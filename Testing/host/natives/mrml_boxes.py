@@ -15,7 +15,7 @@ class qMRMLWidget(QtWidgets.QWidget):
     """A widget that knows a scene."""
 
     mrmlSceneChanged = QtCore.Signal(object)
-    signal_names = ("mrmlSceneChanged(vtkMRMLScene*)",)
+    signal_names: tuple[str, ...] = ("mrmlSceneChanged(vtkMRMLScene*)",)
     _scene: Any = None
 
     def setMRMLScene(self, scene: Any) -> None:
@@ -32,7 +32,7 @@ class qSlicerWidget(qMRMLWidget):
     pass
 
 
-def _follow(widget: QtWidgets.QWidget, scene: Any, events: tuple[int, ...], refresh: Callable[[Any], None]) -> None:
+def _follow(widget: Any, scene: Any, events: tuple[int, ...], refresh: Callable[[Any], None]) -> None:
     """Call `refresh(widget)` on events of a scene for as long as the widget is and shows that scene."""
     reference = weakref.ref(widget)
 
@@ -48,7 +48,7 @@ def _follow(widget: QtWidgets.QWidget, scene: Any, events: tuple[int, ...], refr
 class qMRMLNodeComboBox(QtWidgets.QWidget):
     """The nodes of some classes, by name."""
 
-    currentNodeChanged = QtCore.Signal((object,), (bool,))
+    currentNodeChanged = QtCore.Signal((object,), (bool,))  # type: ignore[arg-type]
     currentNodeIDChanged = QtCore.Signal(str)
     nodeActivated = QtCore.Signal(object)
     nodeAdded = QtCore.Signal(object)
@@ -184,8 +184,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             return
         self._shown = now
         node = self.currentNode()
-        self.currentNodeChanged[object].emit(node)
-        self.currentNodeChanged[bool].emit(node is not None)
+        self.currentNodeChanged[object].emit(node)  # type: ignore[index]
+        self.currentNodeChanged[bool].emit(node is not None)  # type: ignore[index]
         self.currentNodeIDChanged.emit(now)
 
 

@@ -95,8 +95,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         for part in (self._segmentation_box, self._volume_box, self._segments):
             layout.addWidget(part)
         layout.addLayout(grid)
-        self._segmentation_box.currentNodeChanged[object].connect(self.setSegmentationNode)
-        self._volume_box.currentNodeChanged[object].connect(self.setSourceVolumeNode)
+        self._segmentation_box.currentNodeChanged[object].connect(self.setSegmentationNode)  # type: ignore[index]
+        self._volume_box.currentNodeChanged[object].connect(self.setSourceVolumeNode)  # type: ignore[index]
         self._segments.currentItemChanged.connect(self._segment_chosen)
 
     segmentationNodeSelectorVisible, setSegmentationNodeSelectorVisible = stored(

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6 import QtCore
 
-KINDS = {"QString": str, "bool": bool, "int": int, "double": float, "QStringList": "QStringList"}
+KINDS: dict[str, Any] = {"QString": str, "bool": bool, "int": int, "double": float, "QStringList": "QStringList"}
 
 
 def stored(name: str, kind: str, default: Any, changed: str | None = None) -> tuple[Any, Callable]:

@@ -1,6 +1,7 @@
 """Loading a .ui file: every class is built as the application builds it, and what it does not know is a trouble."""
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
@@ -28,7 +29,7 @@ class UiLoader(QtUiTools.QUiLoader):
             TROUBLES.add("ui", f"The class {class_name} of the widget {name!r} is not known")
         return super().createWidget(class_name, parent, name)
 
-    def load(self, device: QtCore.QIODevice, parent: QtWidgets.QWidget | None = None) -> QtWidgets.QWidget:
+    def load(self, device: Any, parent: QtWidgets.QWidget | None = None) -> QtWidgets.QWidget:
         """Qt would connect signals by their C++ spelling, which our stand-ins do not have; they are connected here."""
         root = ElementTree.fromstring(bytes(device.readAll().data()))
         links = root.findall("./connections/connection")
@@ -61,7 +62,7 @@ def _connect(root: QtWidgets.QWidget, sender: str, signal: str, receiver: str, s
         return
     takes = 0 if slot.endswith("()") else slot.count(",") + 1
     # A lambda with exactly the slot's arguments: the rules pass as many as it takes.
-    adapters = {0: lambda: method(), 1: lambda a: method(a), 2: lambda a, b: method(a, b)}
+    adapters: dict[int, Callable] = {0: lambda: method(), 1: lambda a: method(a), 2: lambda a, b: method(a, b)}
     connect(source, signal, adapters[takes])
 
 

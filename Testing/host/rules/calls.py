@@ -79,7 +79,7 @@ def call(function: Callable, args: Sequence[Any], where: str) -> Any:
     try:
         return wrap(function(*native))
     except TypeError as error:
-        for other in _with_enums(function, native):
+        for other in with_enums(function, native):
             try:
                 return wrap(function(*other))
             except TypeError:
@@ -87,7 +87,7 @@ def call(function: Callable, args: Sequence[Any], where: str) -> Any:
         raise error
 
 
-def _with_enums(function: Callable, args: list[Any]) -> Iterator[list[Any]]:
+def with_enums(function: Callable, args: list[Any]) -> Iterator[list[Any]]:
     """The same arguments with integers as the enumerations (and back) that an overload of `function` asks for."""
     try:
         found = get_signature(function)

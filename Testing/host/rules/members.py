@@ -82,12 +82,12 @@ def find_static(native_type: type, name: str) -> Member | None:
     return None if member is None or member.kind == "property" else member
 
 
-def class_name(native: QtCore.QObject) -> str:
+def class_name(native: Any) -> str:
     """The C++ class name, also of an object whose class was derived in Python."""
     return next(base.__name__ for base in type(native).__mro__ if "_host_shell" not in base.__dict__)
 
 
-def meta_object(native: QtCore.QObject) -> QtCore.QMetaObject:
+def meta_object(native: Any) -> Any:
     """The meta object of an object's class. `native.metaObject()` is not asked: PySide6 ties what it returns to the
     life of the object, and with the object the class loses its own."""
     return type(native).staticMetaObject

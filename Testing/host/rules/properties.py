@@ -31,7 +31,7 @@ def write_property(native: QtCore.QObject, name: str, value: Any, class_name: st
         raise AttributeError(f"Property '{name}' of {class_name} object is not writable")
     if not accepts(described, value):
         text = (
-            f"Property '{name}' of type '{described.typeName()}' of {class_name} "
+            f"Property '{name}' of type '{described.typeName()!s}' of {class_name} "
             f"does not accept an object of type {type(value).__name__} ({value!r})"
         )
         TROUBLES.add("property", text)
@@ -44,7 +44,7 @@ def write_property(native: QtCore.QObject, name: str, value: Any, class_name: st
 
 def accepts(described: QtCore.QMetaProperty, value: Any) -> bool:
     """Whether a value has exactly the type of a property."""
-    kind = described.typeName()
+    kind = str(described.typeName())
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if described.isEnumType() or kind in WHOLE:
         return is_whole

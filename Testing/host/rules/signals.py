@@ -54,7 +54,8 @@ def signatures(native: QtCore.QObject, name: str | None = None) -> Iterator[str]
 def find_signature(native: QtCore.QObject, signal: str) -> str | None:
     """The signature that Qt knows for a signal as PythonQt names it, or None. Our stand-ins carry VTK objects as Python
     objects and list the C++ spelling in `signal_names`."""
-    wanted = bytes(QtCore.QMetaObject.normalizedSignature(signal).data()).decode()
+    normalized: Any = QtCore.QMetaObject.normalizedSignature
+    wanted = bytes(normalized(signal).data()).decode()
     for base in type(native).__mro__:
         if wanted in base.__dict__.get("signal_names", ()):
             return re.sub(r"vtk\w+\*|vtkIdType", "PyObject", wanted)

@@ -1,9 +1,8 @@
 """The objects themselves: a wrapper class for every Qt class, which reads and writes as PythonQt's do."""
 
-import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import shiboken6
 from PySide6 import QtCore
@@ -14,13 +13,8 @@ from .enums import EnumInt, EnumScope
 from .members import RENAMED, class_name, find_member, find_static, meta_object
 from .popups import POPUPS
 from .properties import read_property, write_property
-from .timers import Timer, start_single_shot
-from .troubles import TROUBLES
-
-MODULE = "_host_wrapper"
-
-# What is made in place of a Qt class: the same, with eyes for the host.
-SUBSTITUTES: dict[type, type] = {QtCore.QTimer: Timer}
+from .shells import SUBSTITUTES, WRAPPER, construct, is_plain, shell_type
+from .timers import start_single_shot
 
 
 class WrapperType(type):
@@ -93,7 +87,7 @@ class Wrapper(metaclass=WrapperType):
         native_type = shell_type(type(self))
         _no_keywords(kwargs, native_type.__name__)
         arguments = [unwrap(value, native_type.__name__) for value in args]
-        _attach(self, _construct(native_type, arguments))
+        _attach(self, construct(native_type, arguments))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -122,7 +116,7 @@ class Wrapper(metaclass=WrapperType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or "_native" not in self.__dict__:
-            if name != "_native" and _is_plain(type(self)):
+            if name != "_native" and is_plain(type(self)):
                 raise AttributeError(_not_there(self, name))
             object.__setattr__(self, name, value)
             return
@@ -140,7 +134,7 @@ class Wrapper(metaclass=WrapperType):
             raise AttributeError(f"{kind} '{name}' can not be overwritten on {type(self).__name__} object")
         elif isinstance(native, QtCore.QObject) and name in _dynamic_names(native):
             native.setProperty(name, unwrap(value, name))
-        elif _is_plain(type(self)):
+        elif is_plain(type(self)):
             raise AttributeError(_not_there(self, name))
         else:
             object.__setattr__(self, name, value)
@@ -181,7 +175,7 @@ for _name in ("add", "sub", "mul", "truediv", "lt", "le", "gt", "ge", "and", "or
 
 def _qobject_attribute(wrapper: Wrapper, native: QtCore.QObject, name: str) -> tuple[Any] | None:
     """What PythonQt adds to every QObject."""
-    if name == "name" and find_member(type(native), "name") is None:
+    if name == "name" and find_member(wrapper._native_type, "name") is None:
         return (native.objectName(),)
     if name == "connect":
         return (lambda signal, *target: signals.connect(native, signal, _target(target)),)
@@ -219,12 +213,8 @@ def _dynamic_names(native: QtCore.QObject) -> set[str]:
 
 def _constant(native: Any) -> Any:
     if isinstance(native, type):
-        return wrapper_type(native) if issubclass(native, shiboken6.Object) else EnumScope(native)
+        return wrapper_type(native) if issubclass(native, shiboken6.Object) else EnumScope(cast(Any, native))
     return EnumInt(native)
-
-
-def _is_plain(cls: type) -> bool:
-    return "_native_type" in cls.__dict__
 
 
 def _not_there(wrapper: Wrapper, name: str) -> str:
@@ -253,42 +243,17 @@ def native_of(wrapper: Wrapper) -> Any:
     return native
 
 
-def _construct(native_type: type, arguments: list) -> Any:
-    made: list[Any] = []
-
-    def build(*args: Any) -> None:
-        # Not returned: `call` would wrap it, and the wrapper is being made by the caller.
-        made.append(native_type(*args))
-
-    build.__signature__ = None  # type: ignore[attr-defined]
-    try:
-        build(*arguments)
-    except TypeError:
-        from .calls import _with_enums
-
-        base = next(base for base in native_type.__mro__ if base.__module__.startswith("PySide6"))
-        for other in _with_enums(base, arguments):
-            try:
-                build(*other)
-                break
-            except TypeError:
-                continue
-        if not made:
-            raise
-    return made[0]
-
-
 def _attach(wrapper: Wrapper, native: Any) -> None:
     object.__setattr__(wrapper, "_native", native)
     if isinstance(native, QtCore.QObject):
         # A derived object lives as long as its C++ side; a plain wrapper is made anew when it is needed again.
-        native.__dict__[MODULE] = weakref.ref(wrapper) if _is_plain(type(wrapper)) else (lambda: wrapper)
+        native.__dict__[WRAPPER] = weakref.ref(wrapper) if is_plain(type(wrapper)) else (lambda: wrapper)
 
 
 def to_wrapper(native: Any) -> Wrapper:
     """The wrapper of a PySide6 object: the same one as long as somebody holds it."""
     if isinstance(native, QtCore.QObject):
-        known = native.__dict__.get(MODULE)
+        known = native.__dict__.get(WRAPPER)
         wrapper: Wrapper | None = known() if known is not None else None
         if wrapper is not None:
             return wrapper
@@ -306,42 +271,8 @@ def wrapper_type(native_type: type) -> type[Wrapper]:
     if native_type not in _TYPES:
         bases = tuple(wrapper_type(base) for base in native_type.__bases__ if issubclass(base, shiboken6.Object))
         namespace = {"_native_type": native_type, "__module__": "qt", "__doc__": native_type.__doc__}
-        _TYPES[native_type] = WrapperType(native_type.__name__, bases or (Wrapper,), namespace)
+        _TYPES[native_type] = cast(Any, WrapperType(native_type.__name__, bases or (Wrapper,), namespace))
     return _TYPES[native_type]
-
-
-def shell_type(cls: type[Wrapper]) -> type:
-    """The PySide6 class to make for a wrapper class; of one derived in Python, it calls the methods that override."""
-    if _is_plain(cls):
-        return SUBSTITUTES.get(cls._native_type, cls._native_type)
-    if "_shell" not in cls.__dict__:
-        base = SUBSTITUTES.get(cls._native_type, cls._native_type)
-        own = [
-            klass
-            for klass in cls.__mro__
-            if issubclass(klass, Wrapper) and not _is_plain(klass) and klass is not Wrapper
-        ]
-        names = {name for klass in own for name, value in klass.__dict__.items() if inspect.isfunction(value)}
-        overridden = {name for name in names if not name.startswith("_") and callable(getattr(base, name, None))}
-        namespace = {name: _override(base, name) for name in sorted(overridden)}
-        type.__setattr__(cls, "_shell", type(base)(cls.__name__, (base,), {"_host_shell": True, **namespace}))
-    return cls._shell  # type: ignore[attr-defined, no-any-return]
-
-
-def _override(base: type, name: str) -> Callable:
-    def method(native, *args):  # type: ignore[no-untyped-def]
-        known = native.__dict__.get(MODULE)
-        wrapper = known() if known is not None else None
-        if wrapper is None or not type.__dict__["__mro__"].__get__(type(wrapper)):
-            # Qt calls virtual methods while the object is being made, and while Python takes its class apart.
-            return getattr(base, name)(native, *args)
-        try:
-            return unwrap(getattr(wrapper, name)(*[wrap(value) for value in args]))
-        except Exception as error:
-            TROUBLES.add_exception(f"{type(wrapper).__name__}.{name}, called by Qt", error)
-            return getattr(base, name)(native, *args)
-
-    return method
 
 
 Wrapping.to_wrapper = staticmethod(to_wrapper)
