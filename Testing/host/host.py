@@ -159,6 +159,7 @@ class Host:
     def close(self) -> list[Trouble]:
         """Unload everything and put the process back as it was; the troubles."""
         try:
+            POPUPS.look()
             for name in list(self.modules):
                 self.unload(name)
             self._settle()
@@ -191,6 +192,7 @@ class Host:
         end = time.monotonic() + timeout
         while True:
             QtWidgets.QApplication.processEvents()
+            POPUPS.look()
             POPUPS.bury()
             QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
             if until is None or until():

@@ -260,6 +260,21 @@ def test_a_window_that_nobody_announced_fails_and_does_not_wait(host: Any) -> No
     assert len(host.forgive("nobody announced")) == 3
 
 
+def test_a_progress_dialog_is_a_window_too(host: Any) -> None:
+    import slicer
+
+    host.expect("Reading the cohort")
+    dialog = slicer.util.createProgressDialog(labelText="Reading the cohort", maximum=3)
+    dialog.value = 1
+    host.process()
+    dialog.close()
+    other = slicer.util.createProgressDialog(labelText="Sorting", maximum=3)
+    other.value = 1
+    host.process()
+    other.close()
+    host.forgive("nobody announced.*Sorting")
+
+
 def test_an_announced_window_that_never_comes_fails(host: Any) -> None:
     host.expect("Are you sure", "Yes")
     from Testing.host.rules.popups import POPUPS

@@ -88,6 +88,13 @@ class Popups:
                 native.deleteLater()
         self._doomed = []
 
+    def look(self) -> None:
+        """Find the dialogs that Qt itself showed, such as a progress dialog that took long enough."""
+        for native in QtWidgets.QApplication.topLevelWidgets():
+            if isinstance(native, QtWidgets.QDialog) and native.isVisible() and not native.property("_host_seen"):
+                native.setProperty("_host_seen", True)
+                self.take(describe(native))
+
     def opens_window(self, native: Any, method: str) -> bool:
         if isinstance(native, QtWidgets.QMenu):
             return method in ("exec", "exec_", "popup")
@@ -98,6 +105,7 @@ class Popups:
         expected = self.take(describe(native))
         if isinstance(native, QtWidgets.QMenu):
             return _choose(native, expected)
+        native.setProperty("_host_seen", True)
         if isinstance(native, QtWidgets.QProgressDialog):
             native.setVisible(True)
             return None
