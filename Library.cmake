@@ -89,6 +89,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/jobs/__init__.py
   LiverSegSSLLib/jobs/child.py
   LiverSegSSLLib/jobs/executors.py
+  LiverSegSSLLib/jobs/found.py
   LiverSegSSLLib/jobs/job.py
   LiverSegSSLLib/jobs/runner.py
   LiverSegSSLLib/labels/__init__.py
@@ -205,6 +206,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/rounds/comparison_results.py
   LiverSegSSLLib/rounds/comparison_training.py
   LiverSegSSLLib/rounds/demo.py
+  LiverSegSSLLib/rounds/exporting.py
   LiverSegSSLLib/rounds/judging.py
   LiverSegSSLLib/rounds/loop.py
   LiverSegSSLLib/rounds/measuring.py
@@ -212,6 +214,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/rounds/overview.py
   LiverSegSSLLib/rounds/places.py
   LiverSegSSLLib/rounds/predicting.py
+  LiverSegSSLLib/rounds/propagating.py
   LiverSegSSLLib/rounds/proposing.py
   LiverSegSSLLib/rounds/recipe.py
   LiverSegSSLLib/rounds/reporting.py
