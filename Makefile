@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FOR_TESTS := $(VENV)/.installed-for-tests
 
 .PHONY: demo test test-all check bench real clean
 
@@ -14,13 +15,18 @@ $(STAMP): pyproject.toml constraints.txt
 	SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation sam2
 	touch $@
 
+# Slicer's scene and Qt, 1 GB: not for the demo.
+$(FOR_TESTS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[slicer]'
+	touch $@
+
 demo: $(STAMP)  ## the whole loop on the built-in study
 	$(BIN)/liversegssl demo demo
 
-test: $(STAMP)  ## the tests, under 15 minutes on 2 cores
+test: $(FOR_TESTS)  ## the tests, under 15 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow and not real" -n 2 --dist loadfile
 
-test-all: $(STAMP)  ## also the slow ones (kills, end to end)
+test-all: $(FOR_TESTS)  ## also the slow ones (kills, end to end)
 	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile
 
 check: $(STAMP)  ## style, types, import rules, what CMake ships
