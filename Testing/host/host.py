@@ -19,6 +19,7 @@ from .natives.application import qSlicerCoreCommandOptions, qSlicerModuleManager
 from .natives.io_manager import qSlicerCoreIOManager
 from .rules import observers, signals, timers
 from .rules.popups import POPUPS
+from .rules.settings import Settings
 from .rules.troubles import SLOWEST, TROUBLES, Trouble
 from .rules.wrapping import Wrapper, native_of, to_wrapper
 from .window import Window
@@ -81,7 +82,7 @@ class Host:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         scope = QtCore.QSettings.Scope.UserScope
         QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, scope, str(self.folder / "settings"))
-        self.settings = QtCore.QSettings()
+        self.settings = Settings()
         slicer.mrmlScene = slicer.vtkMRMLScene()
         self._give_caches(slicer.mrmlScene)
         self.application_logic = slicer.vtkSlicerApplicationLogic()

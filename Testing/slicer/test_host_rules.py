@@ -281,14 +281,17 @@ def test_enumerations_are_integers_flat_and_scoped(qt: Any) -> None:
         qt.Qt.AlignmentFlag.AlignSideways  # noqa: B018
 
 
-def test_settings_may_come_back_as_text(headless_host: Any, qt: Any) -> None:
+def test_settings_come_back_as_text(headless_host: Any, qt: Any) -> None:
     import slicer
 
     slicer.app.settings().setValue("LiverSegSSL/Flag", True)
-    slicer.app.settings().sync()
-    again = qt.QSettings(slicer.app.settings().fileName(), qt.QSettings.IniFormat)
-    assert again.value("LiverSegSSL/Flag") in ("true", True)
+    slicer.app.settings().setValue("LiverSegSSL/Rounds", 3)
+    again = qt.QSettings()
+    assert again.value("LiverSegSSL/Flag") == "true"
+    assert again.value("LiverSegSSL/Rounds") == "3"
+    assert again.value("LiverSegSSL/Other", 7) == 7
     assert slicer.util.settingsValue("LiverSegSSL/Flag", False, converter=slicer.util.toBool) is True
+    assert slicer.util.settingsValue("LiverSegSSL/Rounds", 1, converter=int) == 3
 
 
 def test_a_pathlib_path_is_refused_everywhere(headless_host: Any, qt: Any, tmp_path: Path) -> None:

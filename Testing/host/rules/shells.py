@@ -7,6 +7,7 @@ from typing import Any
 from PySide6 import QtCore
 
 from .calls import unwrap, with_enums, wrap
+from .settings import Settings
 from .timers import Timer
 from .troubles import TROUBLES
 
@@ -14,7 +15,7 @@ from .troubles import TROUBLES
 WRAPPER = "_host_wrapper"
 
 # What is made in place of a Qt class: the same, with eyes for the host.
-SUBSTITUTES: dict[type, type] = {QtCore.QTimer: Timer}
+SUBSTITUTES: dict[type, type] = {QtCore.QTimer: Timer, QtCore.QSettings: Settings}
 
 
 def is_plain(cls: type) -> bool:
