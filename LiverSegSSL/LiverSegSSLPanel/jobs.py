@@ -40,6 +40,11 @@ class RunningJob:
         return self._handle.job.verb
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was asked to do."""
+        return self._handle.job.parameters
+
+    @property
     def folder(self) -> Path | None:
         """Where the job keeps its events and its log."""
         return self._handle.job.folder

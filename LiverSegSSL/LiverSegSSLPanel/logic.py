@@ -38,10 +38,13 @@ class Logic(JobLogic):
     :param scene: ``None``: Slicer's.
     :param python: the Python that runs the jobs; ``None``: Slicer's own.
     :param device: of the jobs: ``auto``, ``cuda``, ``mps`` or ``cpu``.
+    :param workers: processes that a job may use at once; 0: one for each core.
     """
 
-    def __init__(self, scene: Any = None, python: str | Path | None = None, device: str = "auto") -> None:
-        super().__init__(python, device)
+    def __init__(
+        self, scene: Any = None, python: str | Path | None = None, device: str = "auto", workers: int = 0
+    ) -> None:
+        super().__init__(python, device, workers)
         self.scene = slicer.mrmlScene if scene is None else scene
         self._desk: ReviewDesk | None = None
         self._loading: StudyLoading | None = None
@@ -154,8 +157,8 @@ class Logic(JobLogic):
         def start(verb: str, parameters: Mapping[str, Any]) -> RunningJob:
             from LiverSegSSLLib.rounds.places import Places
 
-            where = {"device": self.device, "features": str(Places(self.workspace, "").features)}
-            return self._start(verb, "LiverSegSSLLib.rounds.propagating", **where, **parameters)
+            features = str(Places(self.workspace, "").features)
+            return self._start(verb, "LiverSegSSLLib.rounds.propagating", features=features, **parameters)
 
         return self.desk.start_propagation(caseId, start, axis, network)
 

@@ -17,12 +17,14 @@ class JobLogic(CohortLogic):
 
     :param python: the Python that runs the jobs; ``None``: this one.
     :param device: of the jobs: ``auto``, ``cuda``, ``mps`` or ``cpu``.
+    :param workers: processes that a job may use at once; 0: one for each core.
     """
 
-    def __init__(self, python: str | Path | None = None, device: str = "auto") -> None:
+    def __init__(self, python: str | Path | None = None, device: str = "auto", workers: int = 0) -> None:
         super().__init__()
         self.python = python
         self.device = device
+        self.workers = workers
         self.jobs: list[RunningJob] = []
         """Jobs that were started here, oldest first."""
 
@@ -134,7 +136,8 @@ class JobLogic(CohortLogic):
         given = {key: value for key, value in parameters.items() if value is not None and value not in ("", [])}
         if self._pattern is not None:
             given["pattern"] = self._pattern
-        data = {"data": str(self._data), "workspace": str(self.workspace), "device": self.device}
+        where = {"device": self.device, "workers": self.workers}
+        data = {"data": str(self._data), "workspace": str(self.workspace), **where}
         folder = job_folder(self.workspace, verb.split("_")[0])
         return self._keep(start_job(verb, {**data, **given}, folder, self.python, module, detached=module == VERBS))
 

@@ -1,39 +1,56 @@
-"""The module's logic without a window: the clinician's story on a small phantom cohort, on a real MRML scene."""
+"""The module's logic without a window, on a small phantom cohort and a real MRML scene."""
 
 import shutil
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 slicer = pytest.importorskip("slicer")
 
 from LiverSegSSLPanel.jobs import start_job  # noqa: E402
 from LiverSegSSLPanel.logic import Logic  # noqa: E402
-from LiverSegSSLPanel.scene.segmentations import labels_of, set_labels, undo_steps  # noqa: E402
-from LiverSegSSLPanel.scene.volumes import add_volume, volume_of  # noqa: E402
+from LiverSegSSLPanel.logic_cohort import CohortLogic  # noqa: E402
+from LiverSegSSLPanel.scene.segmentations import labels_of, set_labels  # noqa: E402
+from LiverSegSSLPanel.scene.volumes import volume_of  # noqa: E402
 
-from LiverSegSSLLib.errors import BadInputError, CohortError, LabelError  # noqa: E402
+from LiverSegSSLLib.errors import BadInputError, Cancelled, CohortError, LabelError  # noqa: E402
 from LiverSegSSLLib.labels.label import LabelState  # noqa: E402
-from LiverSegSSLLib.volume import Volume, read_geometry, read_mask, read_volume  # noqa: E402
+from LiverSegSSLLib.types import Decision, Score  # noqa: E402
+from LiverSegSSLLib.volume import read_geometry, read_mask  # noqa: E402
 from Testing.integration.loop_cohort import write_small_cohort  # noqa: E402
+from Testing.slicer.drawing import draw, liver_slices  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory):
-    return write_small_cohort(tmp_path_factory.mktemp("cohort"))[0]
+def data(tmp_path_factory):
+    """Images, and their true masks."""
+    return write_small_cohort(tmp_path_factory.mktemp("cohort"))[:2]
+
+
+@pytest.fixture
+def cohort(data):
+    return data[0]
 
 
 @pytest.fixture(scope="module")
-def proposed(cohort, tmp_path_factory):
-    """A workspace in which T2 labels have been proposed by transfer from the labelled GED4 of the same study."""
-    from LiverSegSSLPanel.logic_jobs import JobLogic
-
+def proposed(data, tmp_path_factory):
+    """A workspace with proposals for the T2 of two studies: the truth, moved and blurred."""
     workspace = tmp_path_factory.mktemp("proposed") / "workspace"
-    logic = JobLogic(device="cpu")
-    logic.openCohort(cohort, workspace)
-    job = logic.propose("transfer", targets=["T2"])
-    job.wait(120)
-    assert job.state == "done" and job.done == job.total == 2
+    logic = CohortLogic()
+    labelled = [
+        row for row in logic.openCohort(data[0], workspace) if row.state == "none" and row.phases[0].state != "none"
+    ]
+    assert len(labelled) == 2
+    for need, row in zip((0.7, 0.3), labelled, strict=True):
+        case_id = row.phases[1].case_id
+        truth = read_mask(data[1] / f"{case_id}.nii.gz")
+        probability = ndimage.gaussian_filter(np.roll(truth.array, 1, axis=2).astype(np.float32), 0.7)
+        mask = truth.with_array((probability >= 0.5).astype(np.uint8))
+        chances = truth.with_array(probability)
+        label = logic.store.add(case_id, mask, source="transfer", round=1, probability=chances)
+        scores = (Score("parts", 0.0, False, "2 separate parts, the second of 14 mL"),)
+        logic.store.record(Decision(case_id, label.id, scores, False, "parts", need))
     logic.closeCohort()
     return workspace
 
@@ -47,72 +64,6 @@ def logic(scene, cohort, proposed, tmp_path):
     logic.openCohort(cohort, workspace)
     yield logic
     logic.closeCohort()
-
-
-def draw(logic, case_id, *, slices, shift=2):
-    """What a person does: the liver moved in some slices; returns the whole mask."""
-    mask = logic.desk.drawn(case_id)
-    array = mask.array.copy()
-    for index in slices:
-        array[index] = np.roll(array[index], shift, axis=1)
-    set_labels(logic.desk.phase(case_id).segmentation, mask.with_array(array))
-    return array
-
-
-def liver_slices(mask):
-    return np.flatnonzero(mask.any(axis=(1, 2))).tolist()
-
-
-def test_the_whole_story_without_a_window(logic, scene, cohort, tmp_path):
-    mine = add_volume(scene, Volume(np.zeros((2, 2, 2), np.int16), _grid(2)), "mine")
-    rows = logic.rows()
-    assert len(rows) == 4 and sum(row.state == "proposed" for row in rows) == 2
-    queue = logic.queue()
-    assert [item.rank for item in queue] == [1, 2]
-    assert all(item.reason.startswith("T2: ") for item in queue)
-    case_id = queue[0].case_id
-
-    study = logic.loadStudy(case_id.split("__")[0])
-    assert [phase.phase for phase in study.phases] == ["GED4", "T2"]
-    phase = study.phase(case_id)
-    image = read_volume(logic.case(case_id).image)
-    np.testing.assert_array_equal(volume_of(phase.image).array, image.array)
-    before = logic.store.read_mask(logic.store.label(queue[0].label_id)).array
-    np.testing.assert_array_equal(logic.desk.drawn(case_id).array, before)
-    assert logic.changedSlices(case_id).slices == ()
-
-    there = liver_slices(before)
-    corrected = (there[1], there[-2])
-    drawn = draw(logic, case_id, slices=corrected)
-    assert (logic.changedSlices(case_id).axis, logic.changedSlices(case_id).slices) == (0, corrected)
-
-    history = undo_steps(phase.segmentation)
-    note = logic.propagateSlices(case_id, network=False, saveState=history.SaveState)
-    carried = logic.desk.drawn(case_id).array
-    assert note.startswith("The corrections of slices")
-    np.testing.assert_array_equal(carried[list(corrected)], drawn[list(corrected)])
-    assert (carried != drawn).any(), "the slices between follow"
-    history.RestorePreviousState()
-    np.testing.assert_array_equal(logic.desk.drawn(case_id).array, drawn)
-    history.RestoreNextState()
-
-    label = logic.recordReview(case_id, "correct", reviewer="dr", seconds=42.0, comment="lateral edge")
-    assert (label.state, label.author, label.parents) == (LabelState.CORRECTED, "dr", (queue[0].label_id,))
-    assert logic.store.history(case_id)[-1].seconds == 42.0
-    np.testing.assert_array_equal(logic.store.read_mask(label).array, carried)
-    assert logic.changedSlices(case_id).slices == ()
-    assert [item.case_id for item in logic.queue()] == [queue[1].case_id]
-    assert logic.recordReview(queue[1].case_id, "accept", reviewer="dr").state is LabelState.ACCEPTED
-    assert logic.queue() == []
-
-    result = logic.export(tmp_path / "masks").wait(60)
-    assert result["lines"] == ["4 masks: 1 accepted, 1 corrected, 2 expert"]
-    study_key = case_id.split("__")[0]
-    exported = read_mask(tmp_path / "masks" / study_key / "T2.nii.gz", image.geometry)
-    np.testing.assert_array_equal(exported.array, carried)
-
-    logic.closeStudy()
-    assert logic.loadedStudy() is None and scene.IsNodePresent(mine)
 
 
 def test_a_changed_label_cannot_be_accepted_by_mistake_nor_an_unchanged_one_corrected(logic):
@@ -184,6 +135,17 @@ def test_versions_can_be_looked_at_and_taken_back_and_forth(logic):
         logic.takeBack("nobody__T2.v9")
 
 
+def test_the_queue_is_in_order_of_need_with_reasons_in_words_and_doubtful_slices(logic):
+    first, second = logic.queue()
+    assert (first.need, second.need) == (0.7, 0.3) and (first.rank, second.rank) == (1, 2)
+    assert first.reason == "T2: 2 separate parts, the second of 14 mL"
+    doubt = logic.doubtBySlice(first.case_id)
+    assert first.slices[0] == int(np.argmax(doubt))
+    assert logic.queue(limit=1) == [first]
+    assert logic.recordReview(first.case_id, "accept", reviewer="dr").state is LabelState.ACCEPTED
+    assert [item.case_id for item in logic.queue()] == [second.case_id]
+
+
 def test_the_table_can_be_filtered(logic):
     rows = logic.rows()
     assert logic.rows(state="proposed", phase="T2") == [row for row in rows if row.state == "proposed"]
@@ -248,6 +210,31 @@ def test_strokes_made_while_a_propagation_runs_are_not_lost(logic):
     with pytest.raises(LabelError, match="nothing has been changed"):
         logic.loadStudy(case_id.split("__")[0])
         logic.beginPropagation(case_id)
+
+
+def test_what_the_loop_refuses_arrives_as_one_line(logic, tmp_path):
+    refused = {
+        "learn.method is wrong": logic.retrain(method="supervized"),
+        "guess": logic.propose("guess"),
+        "is not a folder": logic.evaluate(truth=tmp_path / "nowhere"),
+        "nobody__GED4": logic.propose("transfer", supports=["nobody__GED4"], recipe="demo"),
+    }
+    for word, job in refused.items():
+        with pytest.raises(BadInputError, match=word) as error:
+            job.wait(240)
+        assert len(str(error.value).splitlines()) == 1
+        assert job.state == "failed" and job.log().splitlines()[-1] == f"Error: {error.value}"
+
+
+def test_a_label_can_be_sent_to_the_other_phases_of_its_study_and_the_job_cancelled(logic):
+    case_id = next(cell.case_id for row in logic.rows() for cell in row.phases if cell.state == "expert")
+    job = logic.copyToOtherPhases(case_id)
+    assert (job.parameters["method"], job.parameters["targets"]) == ("transfer", ["T2"])
+    assert job.parameters["support_cases"] == [case_id]
+    job.cancel()
+    with pytest.raises(Cancelled):
+        job.wait(60)
+    assert logic.runningJobs() == [] and logic.findJobs() == []
 
 
 def test_a_job_that_runs_already_is_found(logic):
@@ -346,12 +333,6 @@ def test_what_is_wrong_is_said_in_one_line(scene, cohort, tmp_path):
     with pytest.raises(CohortError, match="no study of this cohort"):
         logic.loadStudy("x")
     logic.closeCohort()
-
-
-def _grid(size):
-    from LiverSegSSLLib.volume import Geometry
-
-    return Geometry((size, size, size), (1.0, 1.0, 1.0))
 
 
 def _none(logic, case_id):

@@ -81,16 +81,18 @@ def set_labels(node: Any, labels: Volume, save_state: Callable[[], Any] | None =
     reference = reference_image(node)
     if reference is not None:
         require_same_grid(labels.geometry, node_geometry(reference), node.GetName())
-    ours = {value: segment_id for segment_id, value in segment_values(node).items() if _is_tagged(node, segment_id)}
-    nameless = sorted(set(np.unique(labels.array).tolist()) - {0, *ours})
-    if nameless:
+    segments = {value: segment_id for segment_id, value in segment_values(node).items() if _is_tagged(node, segment_id)}
+    inside = {value: labels.array == value for value in segments}
+    # Counting first: looking for the values themselves takes ten times as long.
+    if np.count_nonzero(labels.array) != sum(np.count_nonzero(mask) for mask in inside.values()):
+        nameless = sorted(set(np.unique(labels.array).tolist()) - {0, *segments})
         raise LabelError(f"has no segment for the value {nameless[0]:g}", node.GetName(), "add a segment for it")
     if save_state is not None:
         save_state()
     modifying = node.StartModify()
     try:
-        for value, segment_id in ours.items():
-            _write(node, segment_id, labels.array == value, labels.geometry)
+        for value, segment_id in segments.items():
+            _write(node, segment_id, inside[value], labels.geometry)
     finally:
         node.EndModify(modifying)
 
@@ -189,9 +191,14 @@ def _write(node: Any, segment_id: str, inside: NDArray[np.bool_], geometry: Geom
     if not inside.any():
         logic.ClearSegment(node, segment_id)
         return
+    # Only the box around it: VTK goes over every voxel several times (320 × 260 × 72: 50 ms whole).
+    box = []
+    for axis in range(3):
+        there = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(int(there[0]), int(there[-1]) + 1))
     image = slicer.vtkOrientedImageData()
-    image.SetDimensions(*geometry.size)
-    fill(image, inside.astype(np.uint8))
+    image.SetExtent(*(bound for part in reversed(box) for bound in (part.start, part.stop - 1)))
+    fill(image, inside[tuple(box)].astype(np.uint8))
     set_geometry(image, geometry)
     if not logic.SetBinaryLabelmapToSegment(image, node, segment_id, logic.MODE_REPLACE):
         raise LabelError("cannot be written into the scene", f"{node.GetName()}, {segment_id}", "load the study again")

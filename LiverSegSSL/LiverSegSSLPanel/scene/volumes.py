@@ -71,9 +71,9 @@ def mrml_array(array: NDArray[Any], where: str) -> NDArray[Any]:
     if kind == "b":
         return array.astype(np.uint8)
     if kind == "f" and size in (2, 4, 8):
-        return array.astype(np.float32 if size < 8 else np.float64)
+        return array.astype(np.float32 if size < 8 else np.float64, copy=False)
     if kind in "iu" and size <= 4:
-        return array.astype(array.dtype.newbyteorder("="))
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
     if kind in "iu":
         lowest, highest = (int(array.min()), int(array.max())) if array.size else (0, 0)
         for dtype in (np.int32, np.uint32):
