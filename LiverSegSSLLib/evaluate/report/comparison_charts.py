@@ -69,7 +69,7 @@ def _chart(axes: Axes, lines: Sequence[Line], measure: str) -> None:
     numbers = sorted({line.labelled for line in lines})
     methods = list(dict.fromkeys(line.method for line in lines))
     others = [method for method in methods if method != BASELINE]
-    step = min(0.1, 0.6 / len(methods))
+    step = min(0.05, 0.3 / len(methods))
     for place, method in enumerate(methods):
         own = sorted((line for line in lines if line.method == method), key=lambda line: line.labelled)
         # Side by side, so that no spread hides another.
