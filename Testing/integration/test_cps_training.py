@@ -49,7 +49,15 @@ class Trained:
         place = self.folder / "nnunet"
         return TrainSpec("semi", self.cases, place, "cpu", 2, SMALLEST, 3, "cpu", 2, method="cps", splits=self.folds)
 
-    def here(self, place: Path, monkeypatch: pytest.MonkeyPatch, trainer: str = "CpsTrainer", **options: Any) -> Path:
+    def here(
+        self,
+        place: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        trainer: str = "CpsTrainer",
+        init: Path | None = None,
+        said: list[Event] | None = None,
+        **options: Any,
+    ) -> Path:
         """Train fold 0 once more, in this process, by another trainer or with other options; its folder."""
         earlier = Folders(self.folder / "nnunet").preprocessed
         folders = Folders(place)
@@ -62,7 +70,9 @@ class Trained:
         for name, value in environment(folders, 1).items():
             monkeypatch.setenv(name, value)
         specification = json.loads((self.cps.model_folder / "fold_0" / "fold.json").read_text())
-        train_fold({**specification, "trainer": trainer, "preprocessed": str(data)}, Reporter())
+        begin = init and {"checkpoint": str(init), "keep_heads": True, "label": "earlier", "sha256": ""}
+        report = Reporter() if said is None else Reporter(said.append)
+        train_fold({**specification, "trainer": trainer, "preprocessed": str(data), "init": begin}, report)
         return next(folders.results.glob(f"*/{trainer}__*/fold_0"))
 
 
@@ -143,6 +153,54 @@ def test_killed_in_the_middle_of_an_epoch_and_continued_ends_with_the_same_weigh
     assert same(found["network_weights"], expected["network_weights"])
     second, as_expected = found[NETWORKS_KEY]["second"], expected[NETWORKS_KEY]["second"]
     assert same(second["weights"], as_expected["weights"]) and same(second["raw"], as_expected["raw"])
+
+
+def test_beginning_with_weights_the_networks_differ_by_their_output_layers(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = {"learning_rate": 1e-15, "weight_decay": 0.0, "epochs": 1}
+    earlier = trained.cps.model_folder / "fold_1" / FINAL
+    theirs = weights(earlier.parent)
+    found = load_checkpoint(trained.here(tmp_path, monkeypatch, init=earlier, **still) / FINAL)
+    first, second = found["network_weights"], found[NETWORKS_KEY]["second"]["weights"]
+    heads = [name for name in theirs if "seg_layers" in name]
+    assert heads and all(torch.allclose(first[name], theirs[name], atol=1e-9) for name in theirs)
+    for name in theirs:
+        if name not in heads or name.endswith("weight"):  # biases begin with 0
+            assert torch.allclose(second[name], theirs[name], atol=1e-9) == (name not in heads), name
+
+
+def test_networks_that_agree_everywhere_are_told(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = CpsTrainer.add_networks
+
+    def copied(self: Any) -> None:
+        whole(self)
+        self.partners["second"].load_state_dict(self.network.state_dict())
+
+    monkeypatch.setattr(CpsTrainer, "add_networks", copied)
+    said: list[Event] = []
+    trained.here(tmp_path, monkeypatch, said=said, epochs=1)
+    warnings = [event.message for event in said if event.data.get("level") == "warning"]
+    assert len(warnings) == 1 and "agree on every voxel" in warnings[0]
+
+
+def test_a_loss_that_is_not_a_number_ends_it_with_advice_and_keeps_the_last_checkpoint(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = CpsTrainer.losses
+
+    def sick(self: Any, step: Any) -> Any:
+        losses = whole(self, step)
+        return {**losses, "total": losses["total"] * (float("nan") if step.number == 4 else 1.0)}
+
+    with monkeypatch.context() as once, pytest.raises(TrainingError, match="learning_rate"):
+        once.setattr(CpsTrainer, "losses", sick)
+        trained.here(tmp_path, monkeypatch)
+    place = next(tmp_path.glob("results/*/CpsTrainer__*/fold_0"))
+    assert load_checkpoint(place / "checkpoint_latest.pth")["current_epoch"] == 2 and not (place / FINAL).exists()
+    assert same(weights(trained.here(tmp_path, monkeypatch)), checkpoint(trained.cps)["network_weights"])
 
 
 def test_nnunets_own_command_continues_it(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
