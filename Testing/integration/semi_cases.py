@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.fold import train_fold
 from LiverSegSSLLib.volume import Geometry, Volume, write_volume
 
 SMALLEST: dict[str, Any] = {
@@ -46,3 +50,24 @@ def semi_cases(folder: Path, labelled: int = 2, unlabelled: int = 3) -> tuple[Tr
         else:
             made.append(TrainingCase(f"p{number}__GED4", image, None, "unlabelled"))
     return tuple(made)
+
+
+@contextmanager
+def settings_of_a_child() -> Iterator[None]:
+    """Arithmetic as in the child of a fold with one thread; then this process is as it was."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)
+
+
+def train_in_this_process(specification: dict[str, Any], report: Reporter) -> None:
+    """What the child of a fold does."""
+    with settings_of_a_child():
+        train_fold(specification, report)

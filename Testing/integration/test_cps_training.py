@@ -19,7 +19,7 @@ from LiverSegSSLLib.engine import Folders, environment, trainer_class
 from LiverSegSSLLib.errors import BadInputError, TrainingError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.card import read_card
-from LiverSegSSLLib.learn.fold import FINAL, train_fold
+from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.plans import with_options
 from LiverSegSSLLib.learn.semi.cps import CpsTrainer
@@ -31,7 +31,7 @@ from LiverSegSSLLib.predict.predictor import Ensemble
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import read_mask, read_volume
 from Testing.integration.nnunet_itself import nnunet_masks
-from Testing.integration.semi_cases import SMALLEST, semi_cases
+from Testing.integration.semi_cases import SMALLEST, semi_cases, settings_of_a_child, train_in_this_process
 
 PLAIN = PredictionSettings(step=0.5, mirroring=False, largest=False, edges=False)
 
@@ -72,7 +72,7 @@ class Trained:
         specification = json.loads((self.cps.model_folder / "fold_0" / "fold.json").read_text())
         begin = init and {"checkpoint": str(init), "keep_heads": True, "label": "earlier", "sha256": ""}
         report = Reporter() if said is None else Reporter(said.append)
-        train_fold({**specification, "trainer": trainer, "preprocessed": str(data), "init": begin}, report)
+        train_in_this_process({**specification, "trainer": trainer, "preprocessed": str(data), "init": begin}, report)
         return next(folders.results.glob(f"*/{trainer}__*/fold_0"))
 
 
@@ -230,7 +230,8 @@ def test_nnunets_own_command_continues_it(trained: Trained, tmp_path: Path, monk
     )
     run_training.maybe_load_checkpoint(trainer, True, False)
     assert trainer.current_epoch == 2
-    trainer.run_training()
+    with settings_of_a_child():
+        trainer.run_training()
     assert same(weights(place), load_checkpoint(tmp_path / "expected.pth")["network_weights"])
 
 

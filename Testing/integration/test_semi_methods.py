@@ -13,7 +13,7 @@ import torch
 from LiverSegSSLLib.checkpoint import NETWORKS_KEY, load_checkpoint
 from LiverSegSSLLib.engine import Folders, environment, trainer_class
 from LiverSegSSLLib.events import Event, Reporter
-from LiverSegSSLLib.learn.fold import FINAL, train_fold
+from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.methods import TRAINERS, Method
 from LiverSegSSLLib.learn.splits import Fold
 from LiverSegSSLLib.learn.train import RunResult, TrainSpec, train
@@ -21,7 +21,7 @@ from LiverSegSSLLib.predict.predictor import Ensemble
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import read_mask, read_volume
 from Testing.integration.nnunet_itself import nnunet_masks
-from Testing.integration.semi_cases import SMALLEST, semi_cases
+from Testing.integration.semi_cases import SMALLEST, semi_cases, train_in_this_process
 
 METHODS: tuple[Method, ...] = ("mean-teacher", "bcp", "midss")
 OPTIONS: dict[str, Any] = {
@@ -109,10 +109,10 @@ def test_killed_in_the_middle_of_an_epoch_and_continued_it_is_the_same_training(
     with monkeypatch.context() as patched:
         patched.setattr(trainer, "after_step", killed_after_three_steps)
         with pytest.raises(Killed):
-            train_fold(specification, Reporter())
+            train_in_this_process(specification, Reporter())
     assert not list(tmp_path.rglob(FINAL))
     events: list[Event] = []
-    train_fold(specification, Reporter(events.append))
+    train_in_this_process(specification, Reporter(events.append))
     assert any("continues after epoch 1" in event.message for event in events)
     again = load_checkpoint(next(tmp_path.rglob(FINAL)))
     expected = final(whole)

@@ -12,7 +12,7 @@ from LiverSegSSLLib.learn.cases import IGNORE, TrainingCase, check_cases, read_l
 from LiverSegSSLLib.learn.dataset import export_dataset
 from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.plans import plans_from_preset
-from LiverSegSSLLib.learn.preprocess import dataset_fingerprint, doubt_key, fingerprint_case, preprocess, read_case
+from LiverSegSSLLib.learn.preprocess import dataset_fingerprint, fingerprint_case, label_key, preprocess, read_case
 from LiverSegSSLLib.volume import Geometry, Volume, read_volume, write_volume
 
 TURNED = (0.0, -1.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0)
@@ -73,8 +73,8 @@ def test_voxels_of_doubt_teach_nothing(tmp_path: Path) -> None:
 def test_another_degree_of_certainty_is_another_case(tmp_path: Path) -> None:
     sure = make_case(tmp_path, "a")
     write_volume(read_volume(sure.label), tmp_path / "p.nii.gz")
-    keys = [doubt_key(dataclasses.replace(sure, probability=tmp_path / "p.nii.gz", certain=c)) for c in (0, 0.7, 0.8)]
-    assert keys[0] == doubt_key(sure) == [] and keys[1] != keys[2]
+    keys = [label_key(dataclasses.replace(sure, probability=tmp_path / "p.nii.gz", certain=c)) for c in (0, 0.7, 0.8)]
+    assert keys[0] == label_key(sure) != keys[1] != keys[2] and len(keys[0]) < len(keys[1])
 
 
 def test_a_probability_on_another_grid_is_refused(tmp_path: Path) -> None:

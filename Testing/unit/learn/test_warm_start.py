@@ -129,8 +129,9 @@ def test_the_card_remembers_every_image_that_the_weights_have_learnt_from(tmp_pa
     given_cases = cases(tmp_path)
     splits = make_folds(given_cases, 2)
     seen = {fold: images_seen(given_cases, splits, fold) | {"from before"} for fold in (0, 1)}
-    write_card(tmp_path / "m", "round1", load_preset("cpu"), given_cases, held_out_fold(splits), seen)
+    write_card(tmp_path / "m", "round1", load_preset("cpu"), "cps", given_cases, held_out_fold(splits), seen)
     card = read_card(tmp_path / "m")
+    assert card["method"] == "cps"
     for fold in (0, 1):
         known = seen_by(card, str(fold))
         assert "from before" in known
