@@ -101,10 +101,12 @@ def test_several_equal_input_channels_are_seen_as_the_one_was(channels, seed):
     one, several = stunet(seed=seed), stunet(channels, seed=seed + 1)
     fitted = fit(several.state_dict(), one.state_dict(), True, "one.model")
     several.load_state_dict(dict(fitted.weights))
-    image = torch.randn(1, 1, 16, 32, 32, generator=torch.Generator().manual_seed(seed))
+    image = torch.randn(1, 1, 16, 32, 32, generator=torch.Generator().manual_seed(seed)).double()
+    # In double precision, up to what a third is off by in single: instance norm over the few voxels at the bottom makes
+    # small differences large.
     with torch.no_grad():
-        expected, found = one(image)[0], several(image.expand(-1, channels, -1, -1, -1))[0]
-    assert torch.allclose(found, expected, atol=1e-4)
+        expected, found = one.double()(image)[0], several.double()(image.expand(-1, channels, -1, -1, -1))[0]
+    assert torch.allclose(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
     assert fitted.repeated == channels and f"spread over {channels}" in fitted.note
 
 
