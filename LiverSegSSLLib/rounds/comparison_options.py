@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from LiverSegSSLLib.cohort.phase import parse_phase
 from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.learn.methods import SUPERVISED, TRAINERS
-from LiverSegSSLLib.rounds.recipe import set_key
+from LiverSegSSLLib.rounds.recipe import phase_named, set_key
 from LiverSegSSLLib.spelling import advice
 
 PSEUDO = "pseudo"
@@ -69,7 +68,7 @@ def comparison_options(parameters: Mapping[str, Any]) -> ComparisonOptions:
             sorted(_number(word) for word in _words(str(parameters.get("labelled", "2,4,8")), "--labelled"))
         ),
         seeds=int(parameters.get("seeds", 3)),
-        phases=tuple(dict.fromkeys(_phase(name) for name in parameters.get("targets") or (Phase.GED4.value,))),
+        phases=tuple(dict.fromkeys(phase_named(name) for name in parameters.get("targets") or (Phase.GED4.value,))),
         preset=str(parameters.get("preset", "")),
         network=parameters.get("network"),
         training=training,
@@ -92,10 +91,3 @@ def _number(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise RecipeError("is not a number of labelled studies", word, "use whole numbers from 1 on, as 2,4,8")
     return int(word)
-
-
-def _phase(name: str) -> Phase:
-    found = parse_phase(name)
-    if found is None:
-        raise RecipeError("is not a phase", name, advice(name, [phase.value for phase in Phase]))
-    return found.phase

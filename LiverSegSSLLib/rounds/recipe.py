@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from LiverSegSSLLib.cohort.phase import parse_phase
 from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.learn.methods import SUPERVISED, Method
@@ -172,6 +173,17 @@ def _parse_yaml(text: str, where: str) -> Any:
         line = f" in line {mark.line + 1}" if mark is not None else ""
         reason = getattr(error, "problem", None) or str(error)
         raise RecipeError(f"is not YAML{line} ({reason})", where) from None
+
+
+def phase_named(name: str) -> Phase:
+    """The phase that a word means, in any of its spellings.
+
+    :raises RecipeError: it means none; names the nearest right one.
+    """
+    found = parse_phase(name)
+    if found is None:
+        raise RecipeError("is not a phase", name, advice(name, [phase.value for phase in Phase]))
+    return found.phase
 
 
 def set_key(data: dict[str, Any], change: str, example: str = "learn.preset=cpu") -> None:

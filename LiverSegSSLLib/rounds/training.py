@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.labels.label import Label
-from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.learn.cases import Role, TrainingCase
 from LiverSegSSLLib.learn.methods import SUPERVISED
 from LiverSegSSLLib.learn.train import TrainSpec, train
 from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
@@ -24,8 +25,8 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
     expert, pseudo = _labels(session, round_number)
     if not expert and not pseudo:
         raise TrainingError("has no label to train on", f"round {round_number}", "loosen select, or label a case")
-    cases = [_case(session, label, "expert") for label in expert.values()]
-    cases += [_case(session, label, "pseudo") for label in pseudo.values()]
+    cases = [_case(session, session.cohort.case(case_id), "expert", label) for case_id, label in expert.items()]
+    cases += [_case(session, session.cohort.case(case_id), "pseudo", label) for case_id, label in pseudo.items()]
     unlabelled = [] if learn.method == SUPERVISED else _unlabelled(session, {*expert, *pseudo})
     warm = session.state.output(f"round {round_number - 1}: train") if learn.warm_start else None
     inputs = {
@@ -42,7 +43,7 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
         result = train(
             TrainSpec(
                 name=f"round{round_number}",
-                cases=(*cases, *(_without_label(session, case) for case in unlabelled)),
+                cases=(*cases, *(_case(session, case, "unlabelled") for case in unlabelled)),
                 folder=session.places.training,
                 preset=learn.preset,
                 folds=learn.folds,
@@ -100,8 +101,7 @@ def last_model(session: Session) -> tuple[Path, dict[str, Any]]:
 
 def _labels(session: Session, round_number: int) -> tuple[dict[str, Label], dict[str, Label]]:
     selection = session.state.output(f"round {round_number}: select") or {"labels": {}, "kept": []}
-    phases = frozenset(session.recipe.learn.phases) or session.phases
-    cases = {case.id for case in session.cohort.cases(phases)}
+    cases = {case.id for case in _trained_on(session)}
     expert = {case_id: label for case_id, label in session.fixed().items() if case_id in cases}
     pseudo = {
         case_id: session.store.label(selection["labels"][case_id])
@@ -112,26 +112,24 @@ def _labels(session: Session, round_number: int) -> tuple[dict[str, Label], dict
 
 
 def _unlabelled(session: Session, labelled: set[str]) -> list[Case]:
-    phases = frozenset(session.recipe.learn.phases) or session.phases
-    return [case for case in session.cohort.cases(phases) if case.id not in labelled]
+    return [case for case in _trained_on(session) if case.id not in labelled]
 
 
-def _without_label(session: Session, case: Case) -> TrainingCase:
-    study = session.cohort.study_of(case)
-    return TrainingCase(case.id, case.image, None, "unlabelled", group=study.patient or study.key, stratum=case.vendor)
+def _trained_on(session: Session) -> Iterable[Case]:
+    """The cases of the phases that the recipe learns."""
+    return session.cohort.cases(frozenset(session.recipe.learn.phases) or session.phases)
 
 
-def _case(session: Session, label: Label, role: Any) -> TrainingCase:
-    case: Case = session.cohort.case(label.case_id)
+def _case(session: Session, case: Case, role: Role, label: Label | None = None) -> TrainingCase:
     study = session.cohort.study_of(case)
     return TrainingCase(
         case_id=case.id,
         image=case.image,
-        label=session.store.mask_path(label),
+        label=None if label is None else session.store.mask_path(label),
         role=role,
         group=study.patient or study.key,
         stratum=case.vendor,
-        probability=session.store.probability_path(label) if role == "pseudo" else None,
+        probability=session.store.probability_path(label) if label is not None and role == "pseudo" else None,
         certain=session.recipe.learn.certain,
     )
 

@@ -10,13 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLLib.errors import RecipeError
 from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.rounds.opening import RunOptions, open_session, read_cohort
-from LiverSegSSLLib.rounds.recipe import ProposeStep, load_recipe, set_key
+from LiverSegSSLLib.rounds.recipe import ProposeStep, load_recipe, phase_named, set_key
 from LiverSegSSLLib.rounds.session import Session
-from LiverSegSSLLib.spelling import advice
 
 Parameters = dict[str, Any]
 Result = dict[str, Any]
@@ -59,7 +57,7 @@ def propose(parameters: Parameters, report: Reporter) -> Result:
 
     options = _options(parameters)
     recipe = load_recipe(options.recipe, options.changes)
-    targets = tuple(_phase(name) for name in parameters.get("targets", []))
+    targets = tuple(phase_named(name) for name in parameters.get("targets", []))
     supports = tuple(parameters.get("support_cases", []))
     method_options: dict[str, Any] = {}
     for text in parameters.get("method_options", []):
@@ -117,7 +115,7 @@ def predict(parameters: Parameters, report: Reporter) -> Result:
 
     with open_session(_options(parameters), report) as session:
         model = Path(parameters["model"]) if "model" in parameters else None
-        targets = [_phase(name) for name in parameters.get("targets", [])]
+        targets = [phase_named(name) for name in parameters.get("targets", [])]
         predict_cohort(session, model, frozenset(targets))
         output = Path(parameters["output"]) if "output" in parameters else session.places.predictions
         export_predictions(session, output, care=parameters.get("care", False))
@@ -163,15 +161,6 @@ def _round(parameters: Parameters, session: Session) -> int:
         return number
     begun = [n for n in range(1, session.recipe.rounds + 1) if session.state.output(f"round {n}: select") is not None]
     return max(begun, default=1)
-
-
-def _phase(name: str) -> Phase:
-    from LiverSegSSLLib.cohort.phase import parse_phase
-
-    found = parse_phase(name)
-    if found is None:
-        raise RecipeError("is not a phase", name, advice(name, [phase.value for phase in Phase]))
-    return found.phase
 
 
 def _queue(session: Session) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase
 from LiverSegSSLLib.learn.fold import train_fold
 from LiverSegSSLLib.volume import Geometry, Volume, write_volume
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SMALLEST: dict[str, Any] = {
     "epochs": 3,
@@ -71,3 +74,8 @@ def train_in_this_process(specification: dict[str, Any], report: Reporter) -> No
     """What the child of a fold does."""
     with settings_of_a_child():
         train_fold(specification, report)
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether weights are equal, bit for bit."""
+    return one.keys() == other.keys() and all(bool((one[name] == other[name]).all()) for name in one)

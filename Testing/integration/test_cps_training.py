@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from LiverSegSSLLib.predict.predictor import Ensemble
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import read_mask, read_volume
 from Testing.integration.nnunet_itself import nnunet_masks
-from Testing.integration.semi_cases import SMALLEST, semi_cases, settings_of_a_child, train_in_this_process
+from Testing.integration.semi_cases import SMALLEST, same, semi_cases, settings_of_a_child, train_in_this_process
 
 PLAIN = PredictionSettings(step=0.5, mirroring=False, largest=False, edges=False)
 
@@ -86,13 +88,27 @@ def checkpoint(result: RunResult, fold: int = 0) -> dict[str, Any]:
     return loaded
 
 
+@contextmanager
+def killed_at_step(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A training that is begun within dies at this step, counted from 1."""
+    steps = 0
+    whole = TwoStreamTrainer.train_step
+
+    def dying(self: Any, batch: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == number:
+            raise KeyboardInterrupt
+        return whole(self, batch)
+
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr(TwoStreamTrainer, "train_step", dying)
+        yield
+
+
 def weights(fold: Path) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = load_checkpoint(fold / FINAL)["network_weights"]
     return found
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_curves_tell_the_losses_apart_and_the_networks_disagree(trained: Trained) -> None:
@@ -136,18 +152,7 @@ def test_killed_in_the_middle_of_an_epoch_and_continued_ends_with_the_same_weigh
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both networks, their optimizers and averages, from the checkpoint of the epoch before."""
-    steps = 0
-    whole = TwoStreamTrainer.train_step
-
-    def dying(self: Any, batch: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 4:
-            raise KeyboardInterrupt
-        return whole(self, batch)
-
-    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
-        once.setattr(TwoStreamTrainer, "train_step", dying)
+    with killed_at_step(4, monkeypatch):
         trained.here(tmp_path, monkeypatch)
     found, expected = load_checkpoint(trained.here(tmp_path, monkeypatch) / FINAL), checkpoint(trained.cps)
     assert same(found["network_weights"], expected["network_weights"])
@@ -209,18 +214,7 @@ def test_nnunets_own_command_continues_it(trained: Trained, tmp_path: Path, monk
     (place / FINAL).rename(tmp_path / "expected.pth")
     # The checkpoint of the second epoch: that of the end is not there yet.
     (place / "checkpoint_best.pth").unlink()
-    steps = 0
-    whole = TwoStreamTrainer.train_step
-
-    def dying(self: Any, batch: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 6:
-            raise KeyboardInterrupt
-        return whole(self, batch)
-
-    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
-        once.setattr(TwoStreamTrainer, "train_step", dying)
+    with killed_at_step(6, monkeypatch):
         trained.here(tmp_path, monkeypatch)
     # nnU-Net's lookup would import every trainer it ships, with their optional packages.
     monkeypatch.setattr(run_training, "recursive_find_trainer_class_by_name", trainer_class)

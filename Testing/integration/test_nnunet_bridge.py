@@ -25,21 +25,7 @@ from LiverSegSSLLib.predict.predict import PredictionResult, PredictionTask, pre
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import Geometry, Volume, read_mask, read_volume, write_volume
 from Testing.integration.nnunet_itself import nnunet_masks
-
-TINY = {
-    "epochs": 3,
-    "iterations_per_epoch": 2,
-    "val_iterations": 1,
-    "configuration": {
-        "spacing": [8.0, 6.0, 6.0],
-        "patch_size": [16, 32, 32],
-        "features_per_stage": [4, 8, 8],
-        "kernel_sizes": [[1, 3, 3], [3, 3, 3], [3, 3, 3]],
-        "strides": [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
-        "n_conv_per_stage": [1, 1, 1],
-        "n_conv_per_stage_decoder": [1, 1],
-    },
-}
+from Testing.integration.semi_cases import SMALLEST
 
 TURNED = (0.0, -1.0, 0.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0)
 """Another orientation than LPS: every axis points elsewhere."""
@@ -78,7 +64,9 @@ class Round:
     def __init__(self, folder: Path) -> None:
         self.cases = make_cases(folder)
         self.events: list[Event] = []
-        self.spec = TrainSpec("round 1", self.cases, folder / "nnunet", "cpu", 2, TINY, seed=3, device="cpu", threads=2)
+        self.spec = TrainSpec(
+            "round 1", self.cases, folder / "nnunet", "cpu", 2, SMALLEST, seed=3, device="cpu", threads=2
+        )
         self.environment = _environment()
         self.result: RunResult = train(self.spec, Reporter(self.events.append))
         self.tasks = [
@@ -177,7 +165,7 @@ def test_killed_and_continued_ends_with_the_same_weights(first: Round, tmp_path:
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
         "from test_nnunet_bridge import *\n"
         "folder = Path(sys.argv[1]); case_names = sorted(folder.glob('*_mask.nii.gz'))\n"
-        "train(TrainSpec('round 1', make_cases(folder), folder / 'nnunet', 'cpu', 2, TINY, 3, 'cpu', 2))\n"
+        "train(TrainSpec('round 1', make_cases(folder), folder / 'nnunet', 'cpu', 2, SMALLEST, 3, 'cpu', 2))\n"
     )
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
@@ -198,7 +186,7 @@ def test_killed_and_continued_ends_with_the_same_weights(first: Round, tmp_path:
     assert not list(tmp_path.rglob(FINAL)), "the training had already ended: the kill came too late"
     events: list[Event] = []
     result = train(
-        TrainSpec("round 1", cases, tmp_path / "nnunet", "cpu", 2, TINY, 3, "cpu", 2), Reporter(events.append)
+        TrainSpec("round 1", cases, tmp_path / "nnunet", "cpu", 2, SMALLEST, 3, "cpu", 2), Reporter(events.append)
     )
     assert any("continues after epoch" in event.message for event in events)
     for fold in (0, 1):
@@ -215,7 +203,7 @@ def test_a_later_round_may_begin_with_the_model_of_the_round_before_unless_it_kn
     swapped = tuple(dataclasses.replace(case, group=places.get(case.case_id, "")) for case in first.cases)
     for cases, expected in ((first.cases, "begins with the weights"), (swapped, "begins from scratch")):
         events: list[Event] = []
-        options = {**TINY, "epochs": 1}
+        options = {**SMALLEST, "epochs": 1}
         spec = dataclasses.replace(
             first.spec, name="round 2", cases=cases, options=options, init=first.result.model_folder
         )
@@ -225,7 +213,7 @@ def test_a_later_round_may_begin_with_the_model_of_the_round_before_unless_it_kn
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training_with_advice(first: Round, tmp_path: Path) -> None:
-    options = {**TINY, "optimizer": "sgd", "learning_rate": 1e30, "warmup_epochs": 0, "iterations_per_epoch": 6}
+    options = {**SMALLEST, "optimizer": "sgd", "learning_rate": 1e30, "warmup_epochs": 0, "iterations_per_epoch": 6}
     spec = TrainSpec("bad", first.cases[:2], tmp_path, "cpu", 1, options, device="cpu", threads=1)
     with pytest.raises(TrainingError, match="learning_rate"):
         train(spec)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from LiverSegSSLLib.checkpoint import NETWORKS_KEY, load_checkpoint
 from LiverSegSSLLib.engine import Folders, environment, trainer_class
@@ -21,7 +20,7 @@ from LiverSegSSLLib.predict.predictor import Ensemble
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import read_mask, read_volume
 from Testing.integration.nnunet_itself import nnunet_masks
-from Testing.integration.semi_cases import SMALLEST, semi_cases, train_in_this_process
+from Testing.integration.semi_cases import SMALLEST, same, semi_cases, train_in_this_process
 
 METHODS: tuple[Method, ...] = ("mean-teacher", "bcp", "midss")
 OPTIONS: dict[str, Any] = {
@@ -61,10 +60,6 @@ def trainings(tmp_path_factory: pytest.TempPathFactory) -> Trainings:
 def final(result: RunResult) -> dict[str, Any]:
     loaded: dict[str, Any] = load_checkpoint(result.model_folder / "fold_0" / FINAL)
     return loaded
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("method", METHODS)

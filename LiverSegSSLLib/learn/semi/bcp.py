@@ -19,8 +19,7 @@ from torch import Tensor
 from LiverSegSSLLib.components import largest_component
 from LiverSegSSLLib.learn.semi.losses import cross_entropy, dice_loss, over_heads, taught
 from LiverSegSSLLib.learn.semi.mixing import halves, pasted, proportional_box, require_pairs, resized
-from LiverSegSSLLib.learn.semi.teacher import Teacher
-from LiverSegSSLLib.learn.semi.two_stream import Step, TwoStreamTrainer
+from LiverSegSSLLib.learn.semi.two_stream import Step, TaughtTrainer
 
 _SMOOTH = 1e-5
 
@@ -52,12 +51,8 @@ class Patches:
         return Patches(images[0], labels[0], certain[0]), Patches(images[1], labels[1], certain[1])
 
 
-class BcpTrainer(TwoStreamTrainer):
+class BcpTrainer(TaughtTrainer):
     """The student is the model. A batch is four halves: two labelled (a, b), two unlabelled (a, b)."""
-
-    def add_networks(self) -> None:
-        """The teacher."""
-        self.teachers["teacher"] = Teacher(self._module())
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """L_l + L_u of the paper, summed by what teaches: labels (weight 1) and pseudo labels.
@@ -85,7 +80,7 @@ class BcpTrainer(TwoStreamTrainer):
     def after_step(self, step: Step) -> None:
         """The teacher is the student to the end of the first stage; then it follows."""
         decay = 0.0 if self._first_stage(step) else self.options.bcp.decay
-        self.teachers["teacher"].update(self._module(), decay)
+        self.teacher.update(self._module(), decay)
 
     def _first_stage(self, step: Step) -> bool:
         return step.progress < self.options.bcp.pretrain
@@ -95,7 +90,7 @@ class BcpTrainer(TwoStreamTrainer):
         return Patches(step.image, label, certain).in_halves()
 
     def _pseudo_labelled(self, step: Step) -> tuple[Patches, Patches]:
-        label = pseudo_label(self.teachers["teacher"](step.unlabelled), self.options.bcp.largest_part)
+        label = pseudo_label(self.teacher(step.unlabelled), self.options.bcp.largest_part)
         return Patches(step.unlabelled, label, torch.ones_like(label, dtype=torch.bool)).in_halves()
 
     def _terms(self, mixture: Patches, *regions: Tensor) -> list[Tensor]:

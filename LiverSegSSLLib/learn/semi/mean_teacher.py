@@ -14,16 +14,12 @@ import torch
 from torch import Tensor
 
 from LiverSegSSLLib.learn.semi.ramps import ramped
-from LiverSegSSLLib.learn.semi.teacher import Teacher, ema_decay
-from LiverSegSSLLib.learn.semi.two_stream import Step, TwoStreamTrainer
+from LiverSegSSLLib.learn.semi.teacher import ema_decay
+from LiverSegSSLLib.learn.semi.two_stream import Step, TaughtTrainer
 
 
-class MeanTeacherTrainer(TwoStreamTrainer):
+class MeanTeacherTrainer(TaughtTrainer):
     """The student is the model; the teacher has one output and sees the unlabelled patches through noise."""
-
-    def add_networks(self) -> None:
-        """The teacher."""
-        self.teachers["teacher"] = Teacher(self._module())
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """Equation 3; without consistency equation 2 alone, as in the released code, which overwrites the sum."""
@@ -31,7 +27,7 @@ class MeanTeacherTrainer(TwoStreamTrainer):
         supervised = self.loss(self.network(step.image), step.target)
         if not options.consistency:
             return {"total": supervised, "supervised_loss": supervised.detach()}
-        teacher = self.teachers["teacher"](noisy(step.unlabelled, options.noise, options.noise_limit, self.generator))
+        teacher = self.teacher(noisy(step.unlabelled, options.noise, options.noise_limit, self.generator))
         unsupervised = consistency_loss(self.network(step.unlabelled)[0], teacher)
         total = supervised + ramped(options.weight, step.progress, options.ramp) * unsupervised
         return {
@@ -42,7 +38,7 @@ class MeanTeacherTrainer(TwoStreamTrainer):
 
     def after_step(self, step: Step) -> None:
         """The teacher follows."""
-        self.teachers["teacher"].update(self._module(), ema_decay(step.number, self.options.mean_teacher.decay))
+        self.teacher.update(self._module(), ema_decay(step.number, self.options.mean_teacher.decay))
 
 
 def noisy(image: Tensor, deviation: float, limit: float, generator: torch.Generator) -> Tensor:

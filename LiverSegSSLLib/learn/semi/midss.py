@@ -22,20 +22,16 @@ from LiverSegSSLLib.learn.semi.frequency import restyled
 from LiverSegSSLLib.learn.semi.losses import cross_entropy, dice_loss, taught
 from LiverSegSSLLib.learn.semi.mixing import pasted, random_box, require_pairs
 from LiverSegSSLLib.learn.semi.ramps import ramped
-from LiverSegSSLLib.learn.semi.teacher import Teacher, ema_decay
-from LiverSegSSLLib.learn.semi.two_stream import Step, TwoStreamTrainer
+from LiverSegSSLLib.learn.semi.teacher import ema_decay
+from LiverSegSSLLib.learn.semi.two_stream import Step, TaughtTrainer
 
 _SMOOTH = 1e-10
 
 
-class MidssTrainer(TwoStreamTrainer):
+class MidssTrainer(TaughtTrainer):
     """The student is the model. Each labelled patch of a batch belongs to one unlabelled patch."""
 
     two_views = True
-
-    def add_networks(self) -> None:
-        """The teacher."""
-        self.teachers["teacher"] = Teacher(self._module())
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """sup + w (ul + lu + w · alone).
@@ -65,7 +61,7 @@ class MidssTrainer(TwoStreamTrainer):
 
     def after_step(self, step: Step) -> None:
         """The teacher follows."""
-        self.teachers["teacher"].update(self._module(), ema_decay(step.number, self.options.midss.decay))
+        self.teacher.update(self._module(), ema_decay(step.number, self.options.midss.decay))
 
     def _boxes(self, step: Step) -> Tensor:
         """One for each pair, (n, z, y, x)."""
@@ -76,7 +72,7 @@ class MidssTrainer(TwoStreamTrainer):
         """Of the unlabelled patches themselves, and what the teacher's views of mixtures agree on with it."""
         image, unlabelled, box = step.image, step.unlabelled, boxes[:, None]
         views = unlabelled, pasted(unlabelled, image, box), pasted(image, unlabelled, box)
-        plain, ul, lu = (confident_label(self.teachers["teacher"](v), self.options.midss.confidence) for v in views)
+        plain, ul, lu = (confident_label(self.teacher(v), self.options.midss.confidence) for v in views)
         return plain, ensembled(plain, ul, lu, boxes)
 
     def _loss(self, image: Tensor, said: Said) -> Tensor:

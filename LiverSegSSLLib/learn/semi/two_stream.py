@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.learn.average import WeightAverage
 from LiverSegSSLLib.learn.networks.pretrained import begin_with
 from LiverSegSSLLib.learn.randomness import OwnRandomness
-from LiverSegSSLLib.learn.roles import UNLABELLED_KEY
+from LiverSegSSLLib.learn.roles import UNLABELLED_KEY, unlabelled_ids
 from LiverSegSSLLib.learn.semi.streams import Batch, TwoStreams, TwoViews, unlabelled_stream
 from LiverSegSSLLib.learn.semi.teacher import Teacher
 from LiverSegSSLLib.learn.trainer import LiverSegTrainer, State
@@ -30,6 +29,7 @@ from LiverSegSSLLib.learn.trainer import LiverSegTrainer, State
 _PARTS_KEY = "liversegssl_parts"
 _STREAM, _DRAW, _NETWORKS = 1, 2, 3
 _LONGEST_GRADIENT = 12.0
+_TEACHER = "teacher"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ class TwoStreamTrainer(LiverSegTrainer):
     def unlabelled_cases(self) -> list[str]:
         """Ids of the cases that this fold sees without their labels."""
         if self.fold == "all":
-            return sorted(self.dataset_json.get(UNLABELLED_KEY, ()))
+            return sorted(unlabelled_ids(self.dataset_json))
         path = Path(self.preprocessed_dataset_folder_base) / "splits_final.json"
         folds = json.loads(path.read_text(encoding="utf-8"))
         return sorted(folds[self.fold].get(UNLABELLED_KEY, ()))
@@ -256,7 +256,7 @@ class TwoStreamTrainer(LiverSegTrainer):
             }
         for name, teacher in self.teachers.items():
             networks[name] = {"weights": teacher.network.state_dict()}
-        return {**super().further_state(), NETWORKS_KEY: networks, _PARTS_KEY: copy.copy(self._parts)}
+        return {**super().further_state(), NETWORKS_KEY: networks, _PARTS_KEY: list(self._parts)}
 
     def restore_further(self, checkpoint: State) -> None:
         """Take all of it back."""
@@ -270,3 +270,16 @@ class TwoStreamTrainer(LiverSegTrainer):
         for name, teacher in self.teachers.items():
             teacher.network.load_state_dict(saved[name]["weights"])
         self._parts = list(checkpoint[_PARTS_KEY])
+
+
+class TaughtTrainer(TwoStreamTrainer):
+    """With one teacher, a slow average of the first network; the first network, the student, is the model."""
+
+    def add_networks(self) -> None:
+        """The teacher."""
+        self.teachers[_TEACHER] = Teacher(self._module())
+
+    @property
+    def teacher(self) -> Teacher:
+        """Looks at images without gradient."""
+        return self.teachers[_TEACHER]

@@ -7,21 +7,12 @@ from PySide6 import QtCore, QtWidgets
 from .stored import stored
 
 
-class ctkDoubleSpinBox(QtWidgets.QWidget):
-    """A QDoubleSpinBox in a widget, as CTK's is."""
-
-    valueChanged = QtCore.Signal(float)
-    decimalsChanged = QtCore.Signal(int)
-    editingFinished = QtCore.Signal()
+class _WithSpinBox(QtWidgets.QWidget):
+    """What widgets around a spin box hand on to it. It is made by :meth:`__init__` and laid out by the widget."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._spin = QtWidgets.QDoubleSpinBox(self)
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._spin)
-        self._spin.valueChanged.connect(self.valueChanged)
-        self._spin.editingFinished.connect(self.editingFinished)
 
     def setValue(self, value: float) -> None:
         self._spin.setValue(value)
@@ -54,10 +45,27 @@ class ctkDoubleSpinBox(QtWidgets.QWidget):
     decimals = QtCore.Property(int, lambda self: self._spin.decimals(), setDecimals)
     suffix = QtCore.Property(str, lambda self: self._spin.suffix(), setSuffix)
     prefix = QtCore.Property(str, lambda self: self._spin.prefix(), setPrefix)
+
+
+class ctkDoubleSpinBox(_WithSpinBox):
+    """A QDoubleSpinBox in a widget, as CTK's is."""
+
+    valueChanged = QtCore.Signal(float)
+    decimalsChanged = QtCore.Signal(int)
+    editingFinished = QtCore.Signal()
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._spin)
+        self._spin.valueChanged.connect(self.valueChanged)
+        self._spin.editingFinished.connect(self.editingFinished)
+
     text = QtCore.Property(str, lambda self: self._spin.text())
 
 
-class ctkSliderWidget(QtWidgets.QWidget):
+class ctkSliderWidget(_WithSpinBox):
     """A slider with a spin box."""
 
     valueChanged = QtCore.Signal(float)
@@ -67,7 +75,6 @@ class ctkSliderWidget(QtWidgets.QWidget):
         super().__init__(parent)
         self._slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal, self)
         self._slider.setRange(0, 1000)
-        self._spin = QtWidgets.QDoubleSpinBox(self)
         self._spin.setRange(0.0, 99.0)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -85,37 +92,6 @@ class ctkSliderWidget(QtWidgets.QWidget):
         extent = self._spin.maximum() - self._spin.minimum()
         self._spin.setValue(self._spin.minimum() + extent * position / 1000)
 
-    def setValue(self, value: float) -> None:
-        self._spin.setValue(value)
-
-    def setMinimum(self, value: float) -> None:
-        self._spin.setMinimum(value)
-
-    def setMaximum(self, value: float) -> None:
-        self._spin.setMaximum(value)
-
-    def setRange(self, least: float, most: float) -> None:
-        self._spin.setRange(least, most)
-
-    def setDecimals(self, value: int) -> None:
-        self._spin.setDecimals(value)
-
-    def setSingleStep(self, value: float) -> None:
-        self._spin.setSingleStep(value)
-
-    def setSuffix(self, value: str) -> None:
-        self._spin.setSuffix(value)
-
-    def setPrefix(self, value: str) -> None:
-        self._spin.setPrefix(value)
-
-    value = QtCore.Property(float, lambda self: self._spin.value(), setValue)
-    minimum = QtCore.Property(float, lambda self: self._spin.minimum(), setMinimum)
-    maximum = QtCore.Property(float, lambda self: self._spin.maximum(), setMaximum)
-    singleStep = QtCore.Property(float, lambda self: self._spin.singleStep(), setSingleStep)
-    decimals = QtCore.Property(int, lambda self: self._spin.decimals(), setDecimals)
-    suffix = QtCore.Property(str, lambda self: self._spin.suffix(), setSuffix)
-    prefix = QtCore.Property(str, lambda self: self._spin.prefix(), setPrefix)
     tracking, setTracking = stored("tracking", "bool", True)
     pageStep, setPageStep = stored("pageStep", "double", 10.0)
     tickInterval, setTickInterval = stored("tickInterval", "double", 0.0)
