@@ -62,6 +62,21 @@ class Logic(JobLogic):
         """Let go of the cohort: its study leaves the scene, work in progress is kept, jobs go on."""
         if self._desk is not None:
             self.closeStudy()
+        self.release()
+
+    def keepWork(self) -> None:
+        """Keep what is drawn and not recorded as work in progress, and wait until it is on the disk."""
+        if self._desk is not None:
+            self._desk.save_work(_user(), {})
+            self._desk.finish_saving()
+
+    def release(self) -> None:
+        """Let go of the cohort, leaving the scene as it is: work in progress is kept, jobs go on."""
+        if self._loading is not None:
+            self._loading.cancel()
+            self._loading = None
+        if self._desk is not None:
+            self.keepWork()
             self._desk.close()
             self._desk = None
         super().closeCohort()
@@ -104,9 +119,7 @@ class Logic(JobLogic):
         if self._loading is not None:
             self._loading.cancel()
             self._loading = None
-        if self._desk is not None:
-            self._desk.save_work(_user(), {})
-            self._desk.finish_saving()
+        self.keepWork()
         remove_study(self.scene)
 
     def showDoubt(self, caseId: str) -> Any:

@@ -60,6 +60,17 @@ class CohortLogic:
         return [str(problem) for problem in self.cohort.problems]
 
     @property
+    def hasCohort(self) -> bool:
+        """Whether a cohort is open."""
+        return self._cohort is not None
+
+    @property
+    def data(self) -> Path:
+        """The folder (or table) of the cohort that is open."""
+        assert self.cohort is not None and self._data is not None
+        return self._data
+
+    @property
     def cohort(self) -> Cohort:
         """The cohort that is open.
 

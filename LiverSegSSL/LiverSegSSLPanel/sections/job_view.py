@@ -1,0 +1,129 @@
+"""One job as a section shows it: its state in words, a bar, the time left, and a log that can be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from LiverSegSSLPanel.notices import Notice
+
+if TYPE_CHECKING:
+    from LiverSegSSLPanel.jobs import RunningJob
+    from LiverSegSSLPanel.panel import Panel
+
+_MINUTE_S = 60.0
+_HOUR_MIN = 60
+
+
+class JobView:
+    """The job that a section has started last, and the button that starts it and then cancels it.
+
+    :param place: the layout that it is put into.
+    :param button: starts the job; while it runs it is Cancel.
+    :param start_text: what the button says while nothing runs.
+    """
+
+    def __init__(self, panel: Panel, place: Any, button: Any, start_text: str) -> None:
+        self.job: RunningJob | None = None
+        self._panel = panel
+        self._button = button
+        self._start_text = start_text
+        self._tip = ""
+        self._missing: list[str] = []
+        self._log = ""
+        self._page = slicer.util.loadUI(panel.resource("UI/JobView.ui"))
+        self.ui = slicer.util.childWidgetVariables(self._page)
+        place.addWidget(self._page)
+        self._page.visible = False
+        self.ui.copyButton.connect("clicked()", self._copy)
+        panel.listen(Notice.JOB, self._heard)
+        self.offer([])
+
+    @property
+    def running(self) -> bool:
+        """Whether its job is at work."""
+        return self.job is not None and self.job.running
+
+    def offer(self, missing: list[str], tip: str = "") -> None:
+        """Say whether the job can be started.
+
+        :param missing: what is wanting, a line each: the button is disabled and its tooltip lists it.
+        :param tip: the tooltip when nothing is wanting.
+        """
+        self._missing, self._tip = list(missing), tip
+        self._update_button()
+
+    def show(self, job: RunningJob, ended: Callable[[RunningJob], None] | None = None) -> None:
+        """Follow a job; ``ended`` is called when it has ended, however."""
+        self.job = job
+        self._page.visible = True
+        self._log = ""
+        self.ui.logText.setPlainText("")
+        self._panel.jobs.watch(job, ended)
+
+    def toggle(self, start: Callable[[], RunningJob], ended: Callable[[RunningJob], None] | None = None) -> None:
+        """What a click on the button means: cancel the job that runs, else start one."""
+        if self.running:
+            assert self.job is not None
+            self.ui.stateLabel.text = _("Cancelling …")
+            self.job.cancel()
+        else:
+            self.show(start(), ended)
+
+    def _heard(self, job: RunningJob) -> None:
+        if job is not self.job:
+            return
+        self.ui.stateLabel.text = _state_in_words(job)
+        self._show_progress(job)
+        log = job.log()
+        if log != self._log:
+            self._log = log
+            self.ui.logText.setPlainText(log)
+            self.ui.logText.moveCursor(qt.QTextCursor.End)
+        self._update_button()
+
+    def _show_progress(self, job: RunningJob) -> None:
+        bar = self.ui.progressBar
+        bar.visible = job.running
+        bar.setRange(0, job.total)  # 0 to 0: busy, nobody knows how long
+        bar.setValue(job.done)
+        left = job.seconds_left() if job.running else None
+        self.ui.timeLabel.text = "" if left is None else time_left(left)
+
+    def _update_button(self) -> None:
+        running = self.running
+        self._button.text = _("Cancel") if running else self._start_text
+        self._button.enabled = running or not self._missing
+        self._button.toolTip = (
+            _("Stop the job. What it has finished stays; started again, it goes on from there.")
+            if running
+            else "\n".join(self._missing) or self._tip
+        )
+
+    def _copy(self) -> None:
+        slicer.app.clipboard().setText(self._log)
+
+
+def time_left(seconds: float) -> str:
+    """A time to come, as people say it."""
+    if seconds < _MINUTE_S:
+        return _("less than a minute left")
+    minutes = round(seconds / _MINUTE_S)
+    if minutes < _HOUR_MIN:
+        return _("about {minutes} min left").format(minutes=minutes)
+    return _("about {hours} h {minutes} min left").format(hours=minutes // _HOUR_MIN, minutes=minutes % _HOUR_MIN)
+
+
+def _state_in_words(job: RunningJob) -> str:
+    if not job.running:
+        error = job.error()
+        return _("Done.") if error is None else str(error)
+    if not job.stage:
+        return _("Starting …")
+    if not job.total:
+        return f"{job.stage} …"
+    return _("{stage}: {done} of {total}").format(stage=job.stage, done=job.done, total=job.total)
