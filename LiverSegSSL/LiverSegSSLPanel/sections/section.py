@@ -11,6 +11,9 @@ import slicer
 from LiverSegSSLLib.errors import LiverSegError
 from LiverSegSSLPanel.panel import Panel
 
+PARAMETER = "SlicerParameterName"
+"""Dynamic property of a widget in a ``.ui``: the parameter that it shows."""
+
 
 class Section:
     """One part of the panel.
@@ -49,7 +52,9 @@ class Section:
     def bind(self, parameters: Any) -> None:
         """Tie the widgets that name a parameter (SlicerParameterName) to the parameters of a scene."""
         self.unbind()
-        self._bound = parameters.connectGui(self.ui)
+        named = {child.property(PARAMETER): child for child in vars(self.ui).values() if child.property(PARAMETER)}
+        # Not connectGui, which in Slicer returns no tag: nothing could ever be disconnected.
+        self._bound = parameters.connectParametersToGui(named)
 
     def unbind(self) -> None:
         """Let go of the parameters; a scene is closed, or the panel goes."""
