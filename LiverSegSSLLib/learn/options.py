@@ -134,6 +134,11 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in resource("Plans").glob("*.yaml"))
 
 
+def network_names() -> list[str]:
+    """Names of the presets whose network can take the place of another's."""
+    return [name for name in preset_names() if table("Plans", f"{name}.yaml").get("network")]
+
+
 def load_preset(
     name: str,
     overrides: Mapping[str, Any] | None = None,
@@ -154,11 +159,10 @@ def load_preset(
         raise RecipeError("is not a training preset", name, advice(name, preset_names()))
     data = {"name": name, **table("Plans", f"{name}.yaml")}
     if network is not None:
-        others = {other: table("Plans", f"{other}.yaml") for other in preset_names()}
-        known = [other for other, content in others.items() if content.get("network")]
-        if network not in known:
-            raise RecipeError("is not a network", network, advice(network, known))
-        data |= {key: others[network].get(key, {}) for key in ("network", "with_init")}
+        if network not in network_names():
+            raise RecipeError("is not a network", network, advice(network, network_names()))
+        other = table("Plans", f"{network}.yaml")
+        data |= {key: other.get(key, {}) for key in ("network", "with_init")}
     changes = dict(overrides or {})
     configuration = {**data.get("configuration", {}), **changes.pop("configuration", {})}
     built = {**(data.get("network") or {}), **changes.pop("network", {})} or None

@@ -108,6 +108,7 @@ def train(spec: TrainSpec, report: Reporter = SILENT) -> RunResult:
     folders = Folders(spec.folder.absolute())
     run = _Run(spec, preset, cases, splits, folders, dataset_name(folders, spec.name), origin, report)
     _begin_or_continue(run)
+    _tell_curves(run, names)
     todo = [name for name in names if not (run.fold(name) / FINAL).is_file()]
     if todo:
         _train_folds(run, todo, _prepare(run))
@@ -186,6 +187,13 @@ def _begin_or_continue(run: _Run) -> None:
     if run.model.is_dir():
         shutil.rmtree(run.model)
     write_json(stamp, {"identity": identity})
+
+
+def _tell_curves(run: _Run, names: Sequence[FoldName]) -> None:
+    """How far a training that goes on had come: who draws its curves has them from the first epoch on."""
+    for name in names:
+        for point in _curve(run.fold(name)):
+            run.report.metric(f"train fold {name}", **point)
 
 
 def _prepare(run: _Run) -> str:

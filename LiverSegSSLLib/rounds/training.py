@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.errors import TrainingError
-from LiverSegSSLLib.labels.label import Label
+from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.learn.cases import Role, TrainingCase
 from LiverSegSSLLib.learn.methods import SUPERVISED
 from LiverSegSSLLib.learn.train import TrainSpec, train
@@ -17,18 +17,20 @@ from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
 
 
 def train_round(session: Session, round_number: int) -> dict[str, Any]:
-    """Train the model of a round; ``model`` (folder), ``folds``, ``held_out`` (case id → fold), ``curves``.
+    """Train the model of a round; ``model`` (folder), ``folds``, ``held_out`` (case id → fold), ``curves``,
+    ``before`` (:func:`held_out_figure` of the training that it takes the place of).
 
     :raises TrainingError: nothing was chosen and nothing is labelled, or the training failed.
     """
     learn = session.recipe.learn
-    expert, pseudo = _labels(session, round_number)
+    expert, pseudo = training_labels(session, round_number)
     if not expert and not pseudo:
         raise TrainingError("has no label to train on", f"round {round_number}", "loosen select, or label a case")
     cases = [_case(session, session.cohort.case(case_id), "expert", label) for case_id, label in expert.items()]
     cases += [_case(session, session.cohort.case(case_id), "pseudo", label) for case_id, label in pseudo.items()]
     unlabelled = [] if learn.method == SUPERVISED else _unlabelled(session, {*expert, *pseudo})
     warm = session.state.output(f"round {round_number - 1}: train") if learn.warm_start else None
+    stage = f"round {round_number}: train"
     inputs = {
         "learn": learn.model_dump(mode="json"),
         "seed": session.recipe.seed,
@@ -40,6 +42,8 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
     }
 
     def work() -> dict[str, Any]:
+        what = f"{len(expert)} labels of persons, {len(pseudo)} proposals, {len(unlabelled)} images without a label"
+        session.report.info(what, stage)
         result = train(
             TrainSpec(
                 name=f"round{round_number}",
@@ -64,9 +68,54 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
             "trained_on": len(cases),
             "unlabelled": len(unlabelled),
             "curves": {str(fold): _by_name(curve) for fold, curve in result.curves.items()},
+            # Of the training that this one takes the place of: the same round, on other labels or otherwise.
+            "before": held_out_figure(session.state.output(stage)),
         }
 
-    return session.state.stage(f"round {round_number}: train", inputs, work)
+    return session.state.stage(stage, inputs, work)
+
+
+def held_out_figure(output: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """How well the models of a finished training do on the cases that their folds held out, at its end.
+
+    ``judged``: ``dice`` where these have an expert's label, else ``agreement``; ``value``: mean over folds (patches,
+    the last epoch); ``cases``: how many. ``None``: nothing was held out, or there was no such training.
+
+    :param output: what the stage of a round's training recorded.
+    """
+    if output is None or not output["held_out"]:
+        return None
+    for judged in ("dice", "agreement"):
+        ends = [curve[judged][-1] for curve in output["curves"].values() if curve.get(judged)]
+        if ends:
+            return {"judged": judged, "value": sum(ends) / len(ends), "cases": len(output["held_out"])}
+    return None
+
+
+def training_labels(session: Session, round_number: int) -> tuple[dict[str, Label], dict[str, Label]]:
+    """What a round learns from, by case id: labels that persons vouch for, and the chosen proposals of other cases."""
+    selection = session.state.output(f"round {round_number}: select") or {"labels": {}, "kept": []}
+    cases = {case.id for case in trained_on(session)}
+    expert = {case_id: label for case_id, label in session.fixed().items() if case_id in cases}
+    chosen = {
+        case_id: session.store.label(selection["labels"][case_id])
+        for case_id in selection["kept"]
+        if case_id in cases and case_id not in expert
+    }
+    # (Between a review and the next selection, some that were chosen are rejected by now.)
+    pseudo = {case_id: label for case_id, label in chosen.items() if label.state is LabelState.PROPOSED}
+    return expert, pseudo
+
+
+def trained_on(session: Session) -> Iterable[Case]:
+    """The cases of the phases that the recipe learns."""
+    return session.cohort.cases(frozenset(session.recipe.learn.phases) or session.phases)
+
+
+def begun_round(session: Session) -> int:
+    """The last round whose proposals have been chosen from; 1 if none has."""
+    rounds = range(1, session.recipe.rounds + 1)
+    return max((n for n in rounds if session.state.output(f"round {n}: select") is not None), default=1)
 
 
 def require_initial_weights(session: Session) -> None:
@@ -99,25 +148,8 @@ def last_model(session: Session) -> tuple[Path, dict[str, Any]]:
     raise TrainingError("has no trained model yet", session.places.run_folder, "run liversegssl train, or give --model")
 
 
-def _labels(session: Session, round_number: int) -> tuple[dict[str, Label], dict[str, Label]]:
-    selection = session.state.output(f"round {round_number}: select") or {"labels": {}, "kept": []}
-    cases = {case.id for case in _trained_on(session)}
-    expert = {case_id: label for case_id, label in session.fixed().items() if case_id in cases}
-    pseudo = {
-        case_id: session.store.label(selection["labels"][case_id])
-        for case_id in selection["kept"]
-        if case_id in cases and case_id not in expert
-    }
-    return expert, pseudo
-
-
 def _unlabelled(session: Session, labelled: set[str]) -> list[Case]:
-    return [case for case in _trained_on(session) if case.id not in labelled]
-
-
-def _trained_on(session: Session) -> Iterable[Case]:
-    """The cases of the phases that the recipe learns."""
-    return session.cohort.cases(frozenset(session.recipe.learn.phases) or session.phases)
+    return [case for case in trained_on(session) if case.id not in labelled]
 
 
 def _case(session: Session, case: Case, role: Role, label: Label | None = None) -> TrainingCase:

@@ -1,7 +1,8 @@
 """The verbs as jobs run them: plain parameters in, events on the way, a plain result out.
 
 Every function here is a verb, called as ``verb(parameters, report) -> result``. A result may hold ``tables``
-(title, columns, rows), ``lines``, ``problems`` and ``files`` (name → path) for whoever shows it.
+(title, columns, rows), ``lines``, ``problems``, ``files`` (name → path) and ``counts`` (``proposed``, ``kept``,
+``predicted``) for whoever shows it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def run(parameters: Parameters, report: Reporter) -> Result:
     with open_session(_options(parameters), report) as session:
         require_initial_weights(session)
         ended = run_loop(session)
-        return _outcome(session, [f"The run took {_duration(ended['seconds'])}."])
+        return {**_outcome(session, [f"The run took {_duration(ended['seconds'])}."]), "counts": _predicted(session)}
 
 
 def demo(parameters: Parameters, report: Reporter) -> Result:
@@ -64,15 +65,15 @@ def propose(parameters: Parameters, report: Reporter) -> Result:
         set_key(method_options, text, "insertions=2")
     if "method" in parameters:
         step = ProposeStep(method=parameters["method"], targets=targets, support_cases=supports, options=method_options)
-        recipe = recipe.model_copy(update={"propose": (step,)})
+        # Of a later round too: a method that was asked for is the one that proposes.
+        recipe = recipe.model_copy(update={"propose": (step,), "propose_again": (step,)})
     elif supports or method_options:
         which, what = ("--support", "supports") if supports else ("--option", "options")
         raise RecipeError(f"names {what} for no method", which, "add --method, for example --method few-shot")
     elif targets:
         recipe = recipe.model_copy(update={"phases": targets})
     with open_session(options, report, recipe) as session:
-        propose_and_select(session, _round(parameters, session))
-        return _queue(session)
+        return _queue(session, propose_and_select(session, _round(parameters, session)))
 
 
 def score(parameters: Parameters, report: Reporter) -> Result:
@@ -80,8 +81,7 @@ def score(parameters: Parameters, report: Reporter) -> Result:
     from LiverSegSSLLib.rounds.loop import propose_and_select
 
     with open_session(_options(parameters), report) as session:
-        propose_and_select(session, _round(parameters, session))
-        return _queue(session)
+        return _queue(session, propose_and_select(session, _round(parameters, session)))
 
 
 def train(parameters: Parameters, report: Reporter) -> Result:
@@ -119,7 +119,7 @@ def predict(parameters: Parameters, report: Reporter) -> Result:
         predict_cohort(session, model, frozenset(targets))
         output = Path(parameters["output"]) if "output" in parameters else session.places.predictions
         export_predictions(session, output, care=parameters.get("care", False))
-        return {"files": {"Masks": str(output)}}
+        return {"files": {"Masks": str(output)}, "counts": _predicted(session)}
 
 
 def evaluate(parameters: Parameters, report: Reporter) -> Result:
@@ -159,14 +159,20 @@ def _round(parameters: Parameters, session: Session) -> int:
         if number > session.recipe.rounds:
             raise RecipeError(f"has {session.recipe.rounds} rounds, not {number}", session.recipe.name)
         return number
-    begun = [n for n in range(1, session.recipe.rounds + 1) if session.state.output(f"round {n}: select") is not None]
-    return max(begun, default=1)
+    from LiverSegSSLLib.rounds.training import begun_round
+
+    return begun_round(session)
 
 
-def _queue(session: Session) -> Result:
+def _queue(session: Session, selection: dict[str, Any]) -> Result:
     from LiverSegSSLLib.rounds.overview import queue_table
 
-    return {"tables": [queue_table(session.store, 15)]}
+    counts = {"proposed": len(selection["labels"]), "kept": len(selection["kept"])}
+    return {"tables": [queue_table(session.store, 15)], "counts": counts}
+
+
+def _predicted(session: Session) -> dict[str, int]:
+    return {"predicted": len((session.state.output("predict") or {"labels": {}})["labels"])}
 
 
 def _outcome(session: Session, lines: list[str]) -> Result:
