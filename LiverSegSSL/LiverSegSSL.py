@@ -65,12 +65,15 @@ class LiverSegSSLParameterNode:
     proposeSupports: list[str]
     proposeTargets: list[str]
     proposeOptions: str
+    proposeChanges: str
+    predictModel: str
     reviewNetwork: bool = True
     trainMethod: str
     trainPreset: str
     trainNetwork: str
     trainFolds: int = 0
     trainRounds: int = 1
+    truthFolder: str
     exportFolder: str
     exportStates: list[str]
     exportCare: bool = False
