@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from LiverSegSSLLib.errors import LabelError
 from LiverSegSSLLib.jobs.job import VERBS
 from LiverSegSSLPanel.jobs import RunningJob, jobs_under_way, start_job
 from LiverSegSSLPanel.logic_cohort import CohortLogic, places
+from LiverSegSSLPanel.training import (
+    PhaseLabels,
+    RoundFigure,
+    Training,
+    labels_by_phase,
+    round_figures,
+    unfinished_training,
+)
+
+if TYPE_CHECKING:
+    from LiverSegSSLLib.rounds.session import Session
 
 
 class JobLogic(CohortLogic):
     """Each method starts a job in a process of its own and returns it.
 
-    :param python: the Python that runs the jobs; ``None``: this one.
+    :param python: the Python that runs the jobs; ``None``: Slicer's own.
     :param device: of the jobs: ``auto``, ``cuda``, ``mps`` or ``cpu``.
     :param workers: processes that a job may use at once; 0: one for each core.
     """
@@ -33,6 +44,21 @@ class JobLogic(CohortLogic):
         data, place = places(folder, workspace)
         parameters = {"data": str(data), "workspace": str(place), **({"pattern": pattern} if pattern else {})}
         return self._keep(start_job("inspect", parameters, None, self.python))
+
+    def sampleCohort(self, folder: str | Path, preset: str = "demo") -> RunningJob:
+        """Make the built-in study, a cohort of phantoms in CARE's layout, some with a GED4 label; all of it is computed.
+
+        :param folder: gets the cohort in ``data`` and its truth in ``truth``; what is there already is kept.
+        :param preset: ``demo``: ten studies as ``liversegssl demo`` has them; ``tiny``: three coarse ones.
+        """
+        data = str(Path(folder).expanduser().absolute() / "data")
+        parameters = {"data": data, "preset": preset, "workers": self.workers}
+        return self._keep(start_job("sample_cohort", parameters, None, self.python, "LiverSegSSLLib.rounds.demo"))
+
+    def equip(self, verb: str, **parameters: Any) -> RunningJob:
+        """Look after the Python that runs the jobs: ``look``, ``install``, ``fetch_weights``, ``import_weights``,
+        ``remove_weights``; see :mod:`LiverSegSSLLib.rounds.equipment`."""
+        return self._keep(start_job(verb, parameters, None, self.python, "LiverSegSSLLib.rounds.equipment"))
 
     def propose(
         self,
@@ -77,18 +103,30 @@ class JobLogic(CohortLogic):
         init: str = "",
         recipe: str = "default",
         changes: Sequence[str] = (),
+        rounds: int = 1,
     ) -> RunningJob:
-        """Train on the expert, reviewed and chosen labels of the round; empty means as the recipe says."""
-        return self._start(
-            "train",
-            method=method,
-            preset=preset,
-            network=network,
-            folds=folds or None,
-            init=init,
-            recipe=recipe,
-            changes=list(changes),
-        )
+        """Train on the expert, reviewed and chosen labels of the round; empty means as the recipe says.
+
+        :param rounds: more than one: the whole loop, round after round, as :meth:`run`.
+        """
+        training = Training(method, preset, network, folds, rounds, init, recipe, tuple(changes))
+        return self._start(training.verb, recipe=recipe, changes=list(training.all_changes))
+
+    def unfinishedTraining(self, training: Training) -> Path | None:
+        """The folder of the last training, if it was this one and was cancelled, killed or failed: it would go on."""
+        asked = self._parameters(recipe=training.recipe, changes=list(training.all_changes))
+        return unfinished_training(self.workspace, training.verb, asked)
+
+    def trainingSummary(self, recipe: str = "default", changes: Sequence[str] = ()) -> list[PhaseLabels]:
+        """What a training would learn from now: for each phase the number of labels of every kind.
+
+        Counted by the rule by which :meth:`retrain` chooses; proposals that its recipe lacks are made first.
+        """
+        return labels_by_phase(self._session(recipe, changes))
+
+    def roundFigures(self, recipe: str = "default", changes: Sequence[str] = ()) -> list[RoundFigure]:
+        """Before and after: how good the models of the rounds are on cases that were kept out."""
+        return round_figures(self._session(recipe, changes))
 
     def run(self, recipe: str = "default", changes: Sequence[str] = (), truth: str | Path = "") -> RunningJob:
         """The whole loop: propose, score, select, train, predict, report; started again it goes on."""
@@ -133,13 +171,28 @@ class JobLogic(CohortLogic):
         without us."""
         from LiverSegSSLLib.rounds.places import job_folder
 
+        folder = job_folder(self.workspace, verb.split("_")[0])
+        given = self._parameters(**parameters)
+        return self._keep(start_job(verb, given, folder, self.python, module, detached=module == VERBS))
+
+    def _parameters(self, **parameters: Any) -> dict[str, Any]:
         given = {key: value for key, value in parameters.items() if value is not None and value not in ("", [])}
         if self._pattern is not None:
             given["pattern"] = self._pattern
         where = {"device": self.device, "workers": self.workers}
-        data = {"data": str(self._data), "workspace": str(self.workspace), **where}
-        folder = job_folder(self.workspace, verb.split("_")[0])
-        return self._keep(start_job(verb, {**data, **given}, folder, self.python, module, detached=module == VERBS))
+        return {"data": str(self._data), "workspace": str(self.workspace), **where, **given}
+
+    def _session(self, recipe: str, changes: Sequence[str]) -> Session:
+        """A run as a job would find it now; only to be looked at."""
+        from LiverSegSSLLib.events import SILENT
+        from LiverSegSSLLib.rounds.places import Places
+        from LiverSegSSLLib.rounds.recipe import load_recipe
+        from LiverSegSSLLib.rounds.session import Session
+        from LiverSegSSLLib.rounds.state import RunState
+
+        known = load_recipe(recipe, changes)
+        place = Places(self.workspace, known.name)
+        return Session(self.cohort, self.store, known, place, RunState(place.state), SILENT)
 
     def _keep(self, job: RunningJob) -> RunningJob:
         self.jobs.append(job)
