@@ -11,6 +11,7 @@ from LiverSegSSLLib.events import Event
 from LiverSegSSLLib.jobs.found import FoundJob, find_jobs
 from LiverSegSSLLib.jobs.job import VERBS, Job
 from LiverSegSSLLib.jobs.runner import Handle, start
+from LiverSegSSLPanel.library import python_environment, slicer_python
 
 _WAKE_S = 0.05
 
@@ -48,6 +49,11 @@ class RunningJob:
     def folder(self) -> Path | None:
         """Where the job keeps its events and its log."""
         return self._handle.job.folder
+
+    @property
+    def detached(self) -> bool:
+        """Whether it goes on when Slicer ends."""
+        return self._handle.job.detached
 
     @property
     def running(self) -> bool:
@@ -147,10 +153,11 @@ def start_job(
 
     :param folder: where it keeps its events and its log.
     :param detached: it goes on when Slicer ends, and is found again by :func:`jobs_under_way`.
-    :param python: the interpreter; ``None``: this one.
+    :param python: the interpreter; ``None``: Slicer's own.
     :raises JobError: the interpreter cannot be started.
     """
-    return RunningJob(start(Job(verb, parameters, folder, module, detached), python))
+    job = Job(verb, parameters, folder, module, detached)
+    return RunningJob(start(job, python or slicer_python(), python_environment(python)))
 
 
 def jobs_under_way(workspace: Path) -> list[RunningJob]:

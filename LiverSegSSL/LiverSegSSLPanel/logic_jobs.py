@@ -46,7 +46,7 @@ class JobLogic(CohortLogic):
         return self._keep(start_job("inspect", parameters, None, self.python))
 
     def sampleCohort(self, folder: str | Path, preset: str = "demo") -> RunningJob:
-        """Make the built-in study, a cohort of phantoms in CARE's layout, some with a GED4 label; all of it is computed.
+        """Make the built-in study: a computed cohort of phantoms in CARE's layout, some with a GED4 label.
 
         :param folder: gets the cohort in ``data`` and its truth in ``truth``; what is there already is kept.
         :param preset: ``demo``: ten studies as ``liversegssl demo`` has them; ``tiny``: three coarse ones.

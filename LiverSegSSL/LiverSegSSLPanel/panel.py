@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from LiverSegSSLPanel.library import Readiness
 from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.sections.job_watch import JobWatch
 from LiverSegSSLPanel.sections.study_opening import StudyOpening
@@ -27,6 +28,8 @@ class Panel:
         self.resource = resource
         self.parameters: Any = None
         """The parameter node's wrapper; ``None`` while a scene is closed."""
+        self.readiness = Readiness(True)
+        """Whether the Python that runs the jobs has all that they need; before it was asked, that it has."""
         self.case_id = ""
         """The case that is looked at, in Review and in the views."""
         self._listeners: dict[Notice, list[Listener]] = {notice: [] for notice in Notice}

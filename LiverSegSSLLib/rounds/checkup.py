@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import shutil
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 
 from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.rounds.equipment import installed_version, torch_device
 from LiverSegSSLLib.rounds.overview import Table
 
 PACKAGES = ("torch", "nnunetv2", "SimpleITK", "nibabel", "numpy", "scipy", "scikit-image", "SQLAlchemy")
@@ -22,10 +22,8 @@ def computer_table() -> Table:
 
     rows: list[list[Any]] = [["Python", f"{platform.python_version()} ({sys.executable})", ""]]
     for name in PACKAGES:
-        try:
-            rows.append([name, importlib.metadata.version(name), ""])
-        except importlib.metadata.PackageNotFoundError:
-            rows.append([name, "missing", f"pip install {name}"])
+        version = installed_version(name)
+        rows.append([name, version, ""] if version is not None else [name, "missing", f"pip install {name}"])
     rows.append(["Cores", usable_cores(), ""])
     rows.append(["Memory", f"{psutil.virtual_memory().total / 2**30:.0f} GiB", ""])
     rows.append(["Device", *_device()])
@@ -59,13 +57,14 @@ def workspace_table(workspace: Path) -> tuple[Table, int]:
 
 def _device() -> tuple[str, str]:
     """The best device that torch sees, and what that means."""
-    try:
-        import torch
-    except ImportError:
-        return "none", "pip install torch"
-    if torch.cuda.is_available():
-        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
-        return f"{torch.cuda.get_device_name(0)}, {memory:.0f} GiB", ""
-    if torch.backends.mps.is_available():
-        return "Apple GPU", ""
+    device = torch_device()
+    match device["kind"]:
+        case "none":
+            return "none", "pip install torch"
+        case "broken":
+            return f"torch cannot be loaded: {device['name']}", "install torch again"
+        case "cuda":
+            return f"{device['name']}, {device['memory_gib']:.0f} GiB", ""
+        case "mps":
+            return device["name"], ""
     return "CPU only", "preset cpu trains in minutes; the others want a GPU"
