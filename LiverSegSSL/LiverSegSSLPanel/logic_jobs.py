@@ -132,9 +132,15 @@ class JobLogic(CohortLogic):
         """The whole loop: propose, score, select, train, predict, report; started again it goes on."""
         return self._start("run", recipe=recipe, changes=list(changes), truth=str(truth))
 
-    def predict(self, model: str | Path = "", targets: Sequence[str] = (), recipe: str = "default") -> RunningJob:
+    def predict(
+        self,
+        model: str | Path = "",
+        targets: Sequence[str] = (),
+        recipe: str = "default",
+        changes: Sequence[str] = (),
+    ) -> RunningJob:
         """Segment all cases that no person has vouched for with the last model, or with a given one."""
-        return self._start("predict", recipe=recipe, targets=list(targets), model=str(model))
+        return self._start("predict", recipe=recipe, targets=list(targets), model=str(model), changes=list(changes))
 
     def evaluate(self, truth: str | Path = "", recipe: str = "default") -> RunningJob:
         """Measure proposals and predictions against true masks."""

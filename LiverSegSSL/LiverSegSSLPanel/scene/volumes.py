@@ -58,8 +58,9 @@ def volume_of(node: Any) -> Volume:
 
 def fill(image: Any, array: NDArray[Any]) -> None:
     """Copy an array ``[z, y, x]`` into image data of its size."""
-    flat = np.ascontiguousarray(array).ravel()
-    image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(flat, deep=True))
+    scalars = numpy_support.numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True)
+    scalars.SetName("ImageScalars")  # VTK's own name: Slicer's DICOM exporter takes any other one for an empty segment
+    image.GetPointData().SetScalars(scalars)
 
 
 def mrml_array(array: NDArray[Any], where: str) -> NDArray[Any]:
