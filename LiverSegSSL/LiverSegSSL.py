@@ -5,13 +5,14 @@ The panel is made of the sections in ``LiverSegSSLPanel/sections``; all that it 
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import slicer
 import vtk
 from LiverSegSSLPanel.library import find_library, panel_readiness
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -71,8 +72,9 @@ class LiverSegSSLParameterNode:
     trainMethod: str
     trainPreset: str
     trainNetwork: str
-    trainFolds: int = 0
-    trainRounds: int = 1
+    trainFolds: Annotated[int, WithinRange(0, 20)] = 0
+    trainRounds: Annotated[int, WithinRange(1, 20)] = 1
+    trainChanges: str
     truthFolder: str
     exportFolder: str
     exportStates: list[str]
@@ -87,13 +89,16 @@ class LiverSegSSLWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
+        self.closing = None
         self.sections = []
 
     def setup(self):
         """Make the sections; all but the first need packages that may have to be installed first."""
         ScriptedLoadableModuleWidget.setup(self)
+        from LiverSegSSLPanel.closing import Closing
         from LiverSegSSLPanel.notices import Notice
         from LiverSegSSLPanel.panel import Panel
+        from LiverSegSSLPanel.sections.running_jobs import RunningJobs
         from LiverSegSSLPanel.sections.setup import SetupSection
 
         page = slicer.util.loadUI(self.resourcePath("UI/LiverSegSSL.ui"))
@@ -103,6 +108,8 @@ class LiverSegSSLWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = LiverSegSSLLogic()
         self.panel = Panel(self.logic, self.resourcePath)
         self.panel.listen(Notice.READY, self.makeSections)
+        self.runningJobs = RunningJobs(self.panel, self.ui.runningJobs)
+        self.closing = Closing(self.panel)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneClosing)
         for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndRestoreEvent):
@@ -160,6 +167,8 @@ class LiverSegSSLWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for section in reversed(self.sections):
             section.cleanup()
         self.sections = []
+        if self.closing is not None:
+            self.closing.cleanup()
         if self.panel is not None:
             self.panel.cleanup()
             self.logic.release()
@@ -200,14 +209,12 @@ class LiverSegSSLWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneClosing(self, caller, event):
         self.logic.keepWork()
-        self.panel.look_at("")
+        self.panel.studies.scene_closes()
         self.disconnectParameters()
 
     def onSceneThere(self, caller, event):
-        from LiverSegSSLPanel.notices import Notice
-
         self.connectParameters()
-        self.panel.tell(Notice.STUDY)
+        self.panel.studies.scene_opened()
 
     def onNodeRemoved(self, caller, event):
         self.panel.studies.check_later()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ from LiverSegSSLPanel.scene.study import StudyInScene, add_phase, remove_study, 
 if TYPE_CHECKING:
     from LiverSegSSLLib.cohort.study import Case, Study
     from LiverSegSSLLib.labels.store import LabelStore
+
+
+LEND_S = 0.01
+"""Slicer's main thread keeps Python to itself while it waits for events: a thread of ours gets on only while somebody
+in the main thread waits in Python. So whoever polls waits for this long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +62,9 @@ class StudyLoading:
 
     def poll(self) -> bool:
         """Show the next phase that has been read, if there is one; returns whether all is done."""
-        if not self.finished and not self._ready.empty():
-            self._show(*self._ready.get())
+        if not self.finished:
+            with suppress(queue.Empty):
+                self._show(*self._ready.get(timeout=LEND_S))
         return self.finished
 
     def wait(self) -> StudyInScene:

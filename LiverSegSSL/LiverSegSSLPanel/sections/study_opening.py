@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import qt
 
 from LiverSegSSLPanel.notices import Notice
-from LiverSegSSLPanel.views import StudyViews
+from LiverSegSSLPanel.views import MOST_VIEWS, StudyViews, in_order
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.errors import LiverSegError
     from LiverSegSSLPanel.loading import StudyLoading
     from LiverSegSSLPanel.panel import Panel
+    from LiverSegSSLPanel.scene.study import PhaseInScene, StudyInScene
 
 POLL_MS = 20
 
@@ -24,6 +25,7 @@ class StudyOpening:
         self._panel = panel
         self._loading: StudyLoading | None = None
         self._case_id = ""
+        self._left_out: frozenset[str] = frozenset()  # phases that the person does not want to see
         self.errors: dict[str, LiverSegError] = {}
         """By case id: the phases of the last study that could not be shown, and why."""
         self.views = StudyViews()
@@ -34,11 +36,18 @@ class StudyOpening:
         self._check = qt.QTimer()
         self._check.setSingleShot(True)
         self._check.connect("timeout()", self._look)
+        panel.listen(Notice.CASE, self._look_at)
 
     @property
     def loading(self) -> bool:
         """Whether a study is on its way."""
         return self._loading is not None
+
+    @property
+    def progress(self) -> tuple[str, int, int]:
+        """The study on its way, its phases that have been read, and all of them; empty and 0: none is."""
+        loading = self._loading
+        return ("", 0, 0) if loading is None else (loading.study.key, loading.done, loading.total)
 
     def open(self, study: str, case_id: str = "") -> None:
         """Show a study; STUDY is told when it is there, and CASE if a case of it is to be looked at.
@@ -51,15 +60,42 @@ class StudyOpening:
             self._arrange()
             return
         self._panel.look_at("")
+        self._stop()
         self._loading = self._panel.logic.beginLoading(study)
+        self.errors = {}
         self._timer.start()
+        self._panel.tell(Notice.LOADING)
 
     def close(self) -> None:
         """Take our study out of the scene; work in progress is kept."""
         self._stop()
         self._panel.look_at("")
         self._panel.logic.closeStudy()
+        self.errors = {}
         self.views.restore()
+        self._tell()
+
+    def show_only(self, case_ids: tuple[str, ...]) -> None:
+        """Show these phases of the study, and of the next ones too; six at most."""
+        study = self._panel.logic.loadedStudy()
+        if study is None or not case_ids:
+            return
+        self._left_out = frozenset(phase.phase for phase in study.phases if phase.case_id not in case_ids)
+        self.views.show(study, case_ids)
+        self._panel.tell(Notice.LOADING)
+
+    def scene_closes(self) -> None:
+        """A scene is about to be closed: what is on its way does not arrive any more."""
+        self._stop()
+        self._panel.look_at("")
+
+    def scene_opened(self) -> None:
+        """Another scene is there, perhaps with a study of ours in it."""
+        study = self._panel.logic.loadedStudy()
+        if study is None:
+            self.views.restore()
+        else:
+            self.views.show(study, self._chosen(study))
         self._tell()
 
     def check_later(self) -> None:
@@ -82,23 +118,48 @@ class StudyOpening:
 
     def _poll(self) -> None:
         loading = self._loading
-        if loading is None or not loading.poll():
+        if loading is None:
             return
-        self._stop()
-        self.errors = dict(loading.errors)
-        self._arrange()
+        done = loading.done
+        if loading.poll():
+            self._stop()
+            self.errors = dict(loading.errors)
+            self._arrange()
+        if loading.done != done:
+            self._panel.tell(Notice.LOADING)
 
     def _arrange(self) -> None:
         study = self._panel.logic.loadedStudy()
         if study is not None:
-            self.views.show(study)
+            self.views.show(study, self._chosen(study))
         self._tell()
         if study is not None and study.phase(self._case_id) is not None:
             self._panel.look_at(self._case_id)
 
+    def _chosen(self, study: StudyInScene) -> tuple[str, ...]:
+        """The cases of a study to show: what the person has not left out; all if nothing else is left."""
+        phases = in_order(study)
+        wanted = [phase for phase in phases if phase.phase not in self._left_out] or phases
+        return _ids(wanted[:MOST_VIEWS])
+
+    def _look_at(self, case_id: str) -> None:
+        """Whatever case is looked at is shown."""
+        study = self._panel.logic.loadedStudy()
+        phase = None if study is None else study.phase(case_id)
+        if study is not None and phase is not None and phase.image is not None and case_id not in self.views.shown:
+            self.views.show(study, (*self.views.shown[: MOST_VIEWS - 1], case_id))
+            self._panel.tell(Notice.LOADING)
+        self.views.look_at(case_id)
+
     def _look(self) -> None:
-        if not self.loading and self._nodes() != self._shown:
-            self._tell()
+        if self.loading or self._nodes() == self._shown:
+            return
+        study = self._panel.logic.loadedStudy()
+        if study is None:
+            self.views.restore()
+        elif not set(self.views.shown) <= set(_ids(in_order(study))):
+            self.views.show(study, self._chosen(study))
+        self._tell()
 
     def _tell(self) -> None:
         self._shown = self._nodes()
@@ -113,3 +174,7 @@ class StudyOpening:
             return ()
         ids = ((phase.image, phase.segmentation, *phase.overlays) for phase in study.phases)
         return tuple(tuple("" if node is None else node.GetID() for node in nodes) for nodes in ids)
+
+
+def _ids(phases: list[PhaseInScene]) -> tuple[str, ...]:
+    return tuple(phase.case_id for phase in phases)

@@ -11,14 +11,26 @@ from .mrml_boxes import qMRMLWidget
 from .overlays import overlay
 
 
+class RenderWindow:
+    """What a slice view draws with: one real renderer, which is asked for its texts and never renders."""
+
+    def __init__(self) -> None:
+        self._renderers = vtk.vtkRendererCollection()
+        self._renderers.AddItem(vtk.vtkRenderer())
+
+    def GetRenderers(self) -> Any:
+        return self._renderers
+
+
 class qMRMLSliceView(QtWidgets.QWidget):
-    """The picture of a slice: the reslice of the real slice logic (volumes and label maps), the segments
-    and the corner annotation; no marks."""
+    """The picture of a slice: the reslice of the real slice logic (volumes and label maps), the segments,
+    the corner annotation and text actors; no marks."""
 
     def __init__(self, parent: QtWidgets.QWidget, logic: Any) -> None:
         super().__init__(parent)
         self._logic = logic
         self._corners = vtk.vtkCornerAnnotation()
+        self._window = RenderWindow()
         self.renders = 0
         self.setMinimumSize(60, 60)
 
@@ -27,6 +39,9 @@ class qMRMLSliceView(QtWidgets.QWidget):
 
     def cornerAnnotation(self) -> Any:
         return self._corners
+
+    def renderWindow(self) -> Any:
+        return self._window
 
     def scheduleRender(self) -> None:
         self.update()
@@ -56,6 +71,24 @@ class qMRMLSliceView(QtWidgets.QWidget):
         )
         for corner, place in enumerate(places):
             painter.drawText(self.rect().adjusted(5, 5, -5, -5), place, self._corners.GetText(corner) or "")
+        for prop in self._window.GetRenderers().GetFirstRenderer().GetViewProps():
+            if prop.IsA("vtkTextActor") and prop.GetVisibility():
+                self._draw_text(painter, prop)
+
+    def _draw_text(self, painter: QtGui.QPainter, actor: Any) -> None:
+        """A text actor that hangs from its place in the view (0 to 1, from below)."""
+        x, y = actor.GetPosition()
+        style = actor.GetTextProperty()
+        font = QtGui.QFont(self.font())
+        font.setPixelSize(style.GetFontSize())
+        font.setBold(bool(style.GetBold()))
+        painter.setFont(font)
+        painter.setPen(QtGui.QColor.fromRgbF(*style.GetColor()))
+        place = QtGui.QFontMetrics(font).boundingRect(actor.GetInput())
+        place.moveTopLeft(QtCore.QPoint(round(x * self.width()), round((1 - y) * self.height())))
+        painter.drawText(place.adjusted(0, 0, 2, 0), QtCore.Qt.AlignmentFlag.AlignCenter, actor.GetInput())
+        if style.GetFrame():
+            painter.drawRect(place.adjusted(-4, -1, 4, 1))
 
     def _picture(self) -> QtGui.QImage | None:
         composite = self._logic.GetSliceCompositeNode()
@@ -192,15 +225,3 @@ class qMRMLPlotWidget(_NodeView):
 class qMRMLTableWidget(_NodeView):
     def mrmlTableViewNode(self) -> Any:
         return self._node
-
-
-class qMRMLPlotView(qMRMLWidget):
-    """A plot by itself: its node is real, the chart is not drawn."""
-
-    def setMRMLPlotViewNode(self, node: Any) -> None:
-        self._node = node
-
-    def mrmlPlotViewNode(self) -> Any:
-        return self.__dict__.get("_node")
-
-    def fitToContent(self) -> None: ...
