@@ -1,7 +1,7 @@
 """The body of LiverSegSSLLogic: all that the panel can do, without a window. Free of Qt.
 
 What takes long is a job in a process of its own and returns a handle (see :mod:`LiverSegSSLPanel.jobs`), or a task in
-pieces (:mod:`LiverSegSSLPanel.task`); what goes wrong is a LiverSegError, one line that says what, where and what to do.
+pieces (:mod:`LiverSegSSLPanel.task`); what goes wrong is a LiverSegError, a line that says what, where and what to do.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -248,6 +249,12 @@ class LabelStore:
     def history(self, case_id: str) -> list[Review]:
         """Everything that happened to the labels of a case, in order."""
         query = select(ReviewRow).join(LabelRow, LabelRow.id == ReviewRow.label_id).where(LabelRow.case_id == case_id)
+        with self._ledger.reading() as session:
+            return [review_of(row) for row in session.scalars(query.order_by(ReviewRow.number))]
+
+    def reviews(self, author: str, since: datetime) -> list[Review]:
+        """What a person has done to labels since a moment, in order."""
+        query = select(ReviewRow).where(ReviewRow.author == author, ReviewRow.time >= since)
         with self._ledger.reading() as session:
             return [review_of(row) for row in session.scalars(query.order_by(ReviewRow.number))]
 

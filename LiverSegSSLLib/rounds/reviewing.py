@@ -9,30 +9,27 @@ from LiverSegSSLLib.cohort.study import Cohort
 from LiverSegSSLLib.errors import LabelError
 from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.labels.store import LabelStore
-from LiverSegSSLLib.rounds.session import FIXED
 from LiverSegSSLLib.score.review_order import ReviewItem, doubtful_slices, review_order
 from LiverSegSSLLib.spelling import advice
-from LiverSegSSLLib.types import Decision
 from LiverSegSSLLib.volume import read_mask
 
 
-def review_queue(store: LabelStore, limit: int | None = None) -> list[ReviewItem]:
-    """Cases whose newest label nobody has looked at, most needed first, with their reasons and doubtful slices.
+def review_queue(store: LabelStore, limit: int | None = None, slices: bool = True) -> list[ReviewItem]:
+    """Cases whose label nobody has looked at, most needed first, with their reasons and doubtful slices.
 
-    :param limit: how many; the slices are worked out for these only (each takes one probability map).
+    :param limit: how many; the slices are worked out for these only.
+    :param slices: work out the doubtful slices, which takes reading one probability map a case.
     """
-    decisions: dict[str, Decision] = {}
-    for label in _waiting(store):
-        decision = store.decision(label.id)
-        if decision is not None:
-            decisions[label.case_id] = decision
+    known = store.decisions()
+    waiting = [label.id for label in store.current_all().values() if label.state is LabelState.PROPOSED]
+    decisions = {known[label_id].case_id: known[label_id] for label_id in waiting if label_id in known}
     first = review_order(decisions.values())[:limit]
-    slices = {}
-    for item in first:
+    doubtful = {}
+    for item in first if slices else ():
         probability = store.read_probability(store.label(item.label_id))
         if probability is not None:
-            slices[item.case_id] = doubtful_slices(probability.array)
-    return list(review_order([decisions[item.case_id] for item in first], slices))
+            doubtful[item.case_id] = doubtful_slices(probability.array)
+    return list(review_order([decisions[item.case_id] for item in first], doubtful))
 
 
 def give_verdict(
@@ -78,14 +75,3 @@ def _newest(store: LabelStore, case_id: str) -> Label:
     if any(label.state == LabelState.EXPERT for label in labels):
         raise LabelError("has an expert's mask, which stays as it is", case_id)
     return labels[-1]
-
-
-def _waiting(store: LabelStore) -> list[Label]:
-    """The newest label of every case that no person has vouched for."""
-    newest: dict[str, Label] = {}
-    vouched: set[str] = set()
-    for label in store.labels():
-        if label.state in FIXED:
-            vouched.add(label.case_id)
-        newest[label.case_id] = label
-    return [label for case_id, label in newest.items() if case_id not in vouched]

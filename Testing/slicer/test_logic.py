@@ -166,7 +166,7 @@ def test_work_in_progress_is_kept_and_offered_again(logic, scene, cohort):
     assert logic.saveWork("dr") == [], "and nothing since"
     assert logic.recoverableWork() == [], "it is in the scene"
     workspace = logic.workspace
-    logic.desk.finish_saving()
+    logic.desk.work.finish()
     scene.Clear(0)  # as after a crash
     again = Logic(scene, device="cpu")
     again.openCohort(cohort, workspace)

@@ -11,7 +11,7 @@ from typing import Any
 
 from LiverSegSSLLib.volume import Volume
 from LiverSegSSLPanel.scene import subject_hierarchy
-from LiverSegSSLPanel.scene.segmentations import LIVER, add_segmentation, set_labels
+from LiverSegSSLPanel.scene.segmentations import LIVER, Label, add_segmentation, set_labels
 from LiverSegSSLPanel.scene.volumes import add_volume
 
 STUDY = "LiverSegSSL.Study"
@@ -23,6 +23,9 @@ LABEL = "LiverSegSSL.Label"
 """Attribute of a segmentation: id in the ledger of the label that it shows; empty: it was begun here."""
 
 IMAGE, SEGMENTATION, OVERLAY = "image", "label", "overlay"
+
+_COLOURS = ((0.2, 0.6, 1.0), (1.0, 0.85, 0.1), (0.3, 0.85, 0.35), (0.9, 0.35, 0.85), (0.1, 0.85, 0.85))
+"""Of outlines: told from the label's own, and from each other."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,38 @@ def add_overlay(scene: Any, phase: PhaseInScene, overlay: Volume, name: str) -> 
     return node
 
 
+def add_outline(scene: Any, phase: PhaseInScene, mask: Volume, name: str, number: int) -> Any:
+    """Show another mask of a phase as a thin line, where its label is shown; returns the segmentation node.
+
+    :param number: chooses the colour.
+    """
+    colour = _COLOURS[number % len(_COLOURS)]
+    segment = Label(LIVER.value, name, colour, LIVER.terminology)
+    node = add_segmentation(scene, phase.image, f"{phase.image.GetName()} {name}", (segment,))
+    set_labels(node, mask)
+    display, label = node.GetDisplayNode(), phase.segmentation.GetDisplayNode()
+    display.SetVisibility2DFill(False)
+    display.SetVisibility2DOutline(True)
+    display.SetVisibility3D(False)
+    for index in range(label.GetNumberOfViewNodeIDs()):
+        display.AddViewNodeID(label.GetNthViewNodeID(index))
+    study, patient = phase.image.GetAttribute(STUDY), phase.image.GetAttribute(PATIENT)
+    _tag(node, study, patient, phase.case_id, phase.phase, OVERLAY)
+    subject_hierarchy.place(scene, patient, study, [node])
+    return node
+
+
+def remove_node(scene: Any, node: Any) -> None:
+    """Take one node of ours out of the scene, with its display and storage nodes."""
+    helpers = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    helpers += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    subject_hierarchy.forget(scene, node)
+    scene.RemoveNode(node)
+    for helper in helpers:
+        if helper is not None and scene.IsNodePresent(helper):
+            scene.RemoveNode(helper)
+
+
 def study_in_scene(scene: Any) -> StudyInScene | None:
     """The study of ours that is in the scene, from the attributes of its nodes; ``None``: there is none."""
     nodes = our_nodes(scene)
@@ -120,13 +155,7 @@ def study_in_scene(scene: Any) -> StudyInScene | None:
 def remove_study(scene: Any) -> None:
     """Take what is ours out of the scene, with its display and storage nodes; what is the user's stays."""
     for node in our_nodes(scene):
-        helpers = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
-        helpers += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
-        subject_hierarchy.forget(scene, node)
-        scene.RemoveNode(node)
-        for helper in helpers:
-            if helper is not None and scene.IsNodePresent(helper):
-                scene.RemoveNode(helper)
+        remove_node(scene, node)
     subject_hierarchy.remove_empty(scene)
 
 
