@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ _WAKE_S = 0.05
 
 
 class RunningJob:
-    """A job in a process of its own. Nothing here blocks but :meth:`wait` and, for a moment, :meth:`cancel`."""
+    """A job in a process of its own. Nothing here blocks but :meth:`wait` and :meth:`cancel`, unless that is not to."""
 
     def __init__(self, handle: Handle | FoundJob) -> None:
         self._handle = handle
@@ -91,9 +92,15 @@ class RunningJob:
             raise error
         return self.result
 
-    def cancel(self) -> None:
-        """End the job and all that it started. What it had finished stays; started again, it goes on from there."""
-        self._handle.cancel()
+    def cancel(self, wait: bool = True) -> None:
+        """End the job and all that it started. What it had finished stays; started again, it goes on from there.
+
+        :param wait: for the processes to end, which may take three seconds; else poll until it no longer runs.
+        """
+        if wait:
+            self._handle.cancel()
+        else:
+            threading.Thread(target=self._handle.cancel, daemon=True).start()
 
     def error(self) -> LiverSegError | None:
         """Why the job failed or was cancelled; ``None`` while it runs and when it is done."""

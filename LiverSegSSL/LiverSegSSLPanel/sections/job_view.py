@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -10,13 +10,11 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.notices import Notice
+from LiverSegSSLPanel.sections.job_words import state_in_words, time_left
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
     from LiverSegSSLPanel.panel import Panel
-
-_MINUTE_S = 60.0
-_HOUR_MIN = 60
 
 
 class JobView:
@@ -35,6 +33,9 @@ class JobView:
         self._tip = ""
         self._missing: list[str] = []
         self._log = ""
+        self._verbs: Collection[str] = ()
+        self._adopted = False
+        self._adopted_ended: Callable[[RunningJob], None] | None = None
         self._page = slicer.util.loadUI(panel.resource("UI/JobView.ui"))
         self.ui = slicer.util.childWidgetVariables(self._page)
         place.addWidget(self._page)
@@ -48,36 +49,50 @@ class JobView:
         """Whether its job is at work."""
         return self.job is not None and self.job.running
 
-    def offer(self, missing: list[str], tip: str = "") -> None:
+    def offer(self, missing: list[str], tip: str = "", text: str = "") -> None:
         """Say whether the job can be started.
 
         :param missing: what is wanting, a line each: the button is disabled and its tooltip lists it.
         :param tip: the tooltip when nothing is wanting.
+        :param text: what the button says from now on; empty: what it has said.
         """
         self._missing, self._tip = list(missing), tip
+        self._start_text = text or self._start_text
         self._update_button()
 
     def show(self, job: RunningJob, ended: Callable[[RunningJob], None] | None = None) -> None:
         """Follow a job; ``ended`` is called when it has ended, however."""
-        self.job = job
-        self._page.visible = True
-        self._log = ""
-        self.ui.logText.setPlainText("")
+        self._follow(job)
         self._panel.jobs.watch(job, ended)
+
+    def adopt(self, verbs: Collection[str], ended: Callable[[RunningJob], None] | None = None) -> None:
+        """While no job of its own runs, follow any that is heard of and has one of these verbs: a job that an earlier
+        Slicer left running, or another section started. ``ended`` is called when such a job has ended, however."""
+        self._verbs, self._adopted_ended = verbs, ended
 
     def toggle(self, start: Callable[[], RunningJob], ended: Callable[[RunningJob], None] | None = None) -> None:
         """What a click on the button means: cancel the job that runs, else start one."""
         if self.running:
             assert self.job is not None
             self.ui.stateLabel.text = _("Cancelling …")
-            self.job.cancel()
+            self.job.cancel(wait=False)
         else:
             self.show(start(), ended)
 
+    def _follow(self, job: RunningJob) -> None:
+        self.job = job
+        self._adopted = False
+        self._page.visible = True
+        self._log = ""
+        self.ui.logText.setPlainText("")
+
     def _heard(self, job: RunningJob) -> None:
+        if job is not self.job and job.running and job.verb in self._verbs and not self.running:
+            self._follow(job)
+            self._adopted = True
         if job is not self.job:
             return
-        self.ui.stateLabel.text = _state_in_words(job)
+        self.ui.stateLabel.text = state_in_words(job)
         self._show_progress(job)
         log = job.log()
         if log != self._log:
@@ -85,6 +100,10 @@ class JobView:
             self.ui.logText.setPlainText(log)
             self.ui.logText.moveCursor(qt.QTextCursor.End)
         self._update_button()
+        if self._adopted and not job.running:
+            self._adopted = False
+            if self._adopted_ended is not None:
+                self._adopted_ended(job)
 
     def _show_progress(self, job: RunningJob) -> None:
         bar = self.ui.progressBar
@@ -106,24 +125,3 @@ class JobView:
 
     def _copy(self) -> None:
         slicer.app.clipboard().setText(self._log)
-
-
-def time_left(seconds: float) -> str:
-    """A time to come, as people say it."""
-    if seconds < _MINUTE_S:
-        return _("less than a minute left")
-    minutes = round(seconds / _MINUTE_S)
-    if minutes < _HOUR_MIN:
-        return _("about {minutes} min left").format(minutes=minutes)
-    return _("about {hours} h {minutes} min left").format(hours=minutes // _HOUR_MIN, minutes=minutes % _HOUR_MIN)
-
-
-def _state_in_words(job: RunningJob) -> str:
-    if not job.running:
-        error = job.error()
-        return _("Done.") if error is None else str(error)
-    if not job.stage:
-        return _("Starting …")
-    if not job.total:
-        return f"{job.stage} …"
-    return _("{stage}: {done} of {total}").format(stage=job.stage, done=job.done, total=job.total)

@@ -57,6 +57,7 @@ class JobWatch:
                 if news:
                     self._tell(job)
                 continue
+            job.poll()  # its last words may have come since
             self._watched.remove(watched)
             self._tell(job)
             if job.verb in CHANGE_LABELS and self._panel.has_cohort:
