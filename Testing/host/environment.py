@@ -12,14 +12,23 @@ import slicer
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 from .natives import application as natives_application
-from .natives import ctk_buttons, ctk_numbers, io_manager, layout_manager, mrml_boxes, segment_editor, views
+from .natives import ctk_buttons, ctk_numbers, io_manager, layout_manager, mrml_boxes, plot_view, segment_editor, views
 from .natives.ui_loader import UiLoader
 from .rules.shells import SUBSTITUTES
 from .rules.wrapping import to_wrapper, wrapper_type
 
 QT_PARTS = (QtCore, QtGui, QtWidgets)
 CTK_PARTS = (ctk_buttons, ctk_numbers)
-SLICER_PARTS = (mrml_boxes, segment_editor, views, layout_manager, ctk_numbers, natives_application, io_manager)
+SLICER_PARTS = (
+    mrml_boxes,
+    segment_editor,
+    views,
+    plot_view,
+    layout_manager,
+    ctk_numbers,
+    natives_application,
+    io_manager,
+)
 FILES = ("i18n", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule")
 # In the application these classes come from modules of their own as well.
 WIDGET_MODULES = {

@@ -2,12 +2,222 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import qt
+from slicer.i18n import tr as _
+
+from LiverSegSSLLib.errors import LiverSegError
+from LiverSegSSLPanel.notices import Notice
+from LiverSegSSLPanel.sections.curve_view import CurveView
+from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.section import Section
+from LiverSegSSLPanel.sections.training_form import TrainingForm
+from LiverSegSSLPanel.training import KINDS, TRAININGS, PhaseLabels, RoundFigure
+from LiverSegSSLPanel.training_time import expected_on_processor
+from LiverSegSSLPanel.training_words import (
+    figure_in_words,
+    judged_in_words,
+    kinds_in_words,
+    summary_in_words,
+    time_in_words,
+)
+
+if TYPE_CHECKING:
+    from LiverSegSSLLib.rounds.recipe import Recipe
+    from LiverSegSSLPanel.jobs import RunningJob
+
+_SETTLE_MS = 150
+"""After the last key or notice the labels are counted anew: the ledger is not read at every one of them."""
 
 
 class RetrainSection(Section):
     """Retrain: train on what the cohort has by now."""
 
     FILE: ClassVar[str] = "RetrainSection.ui"
+
+    def setup(self) -> None:
+        # Now, while the module is being opened: it takes a second, and not under somebody's hands.
+        from LiverSegSSLLib.rounds import measuring, training  # noqa: F401
+
+        ui = self.ui
+        self.form = TrainingForm(ui, self._later)
+        self.jobs = JobView(self.panel, ui.jobLayout, ui.trainButton, _("Train"))
+        self.curves = CurveView(ui.curvesBox, ui.curvesLayout, ui.curveBox)
+        self._recipe: Recipe | None = None
+        self._phases: list[PhaseLabels] = []
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SETTLE_MS)
+        self._timer.connect("timeout()", self.refresh)
+        self.jobs.adopt(TRAININGS, self._ended)
+        ui.trainButton.connect("clicked()", self._toggle)
+        for notice in (Notice.COHORT, Notice.LABELS, Notice.READY):
+            self.panel.listen(notice, self._later)
+        self.panel.listen(Notice.PARAMETERS, self._parameters_changed)
+        self.panel.listen(Notice.JOB, self._heard)
+        for table in (ui.summaryTable, ui.figuresTable):
+            table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        self.refresh()
+
+    def enter(self) -> None:
+        self._later()
+
+    def cleanup(self) -> None:
+        self._timer.stop()
+        self._timer.disconnect("timeout()", self.refresh)
+        self.curves.unbind()
+
+    def bind(self, parameters: Any) -> None:
+        super().bind(parameters)
+        self.form.bind(parameters)
+        self.curves.bind(parameters.parameterNode)
+        self._later()
+
+    def unbind(self) -> None:
+        super().unbind()
+        self.form.unbind()
+        self.curves.unbind()
+
+    # --- what is there, what would be done ----------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Count the labels, say what the choices are, how long it takes, and whether it can begin."""
+        self._recipe, self._phases = None, []
+        wrong = ""
+        figures: list[RoundFigure] = []
+        try:
+            self._recipe = self._read_recipe()
+            if self.panel.has_cohort:
+                training = self.form.training()
+                self._phases = self.panel.logic.trainingSummary(training.recipe, training.all_changes)
+                figures = self.panel.logic.roundFigures(training.recipe, training.all_changes)
+        except (LiverSegError, OSError) as error:
+            wrong = str(error)
+        self._show_summary()
+        self._show_figures(figures)
+        self._show_time()
+        self._offer(wrong)
+
+    def _read_recipe(self) -> Recipe:
+        from LiverSegSSLLib.rounds.recipe import load_recipe
+
+        training = self.form.training()
+        chosen = load_recipe(training.recipe, training.all_changes)
+        self.form.explain(load_recipe(training.recipe, training.changes).learn, chosen.learn)
+        return chosen
+
+    def _show_summary(self) -> None:
+        table, words = self.ui.summaryTable, kinds_in_words()
+        table.visible = bool(self._phases)
+        supervised = self._recipe is None or self._recipe.learn.method == "supervised"
+        self.ui.summaryLabel.text = summary_in_words(self._phases, supervised) if self._phases else ""
+        table.setColumnCount(len(KINDS))
+        table.setHorizontalHeaderLabels([words[kind] for kind in KINDS])
+        table.setRowCount(len(self._phases))
+        table.setVerticalHeaderLabels([phase.phase for phase in self._phases])
+        for row, phase in enumerate(self._phases):
+            for column, kind in enumerate(KINDS):
+                _set(table, row, column, str(phase.cases[kind] or "–"))
+        _fit_height(table)
+
+    def _show_figures(self, figures: list[RoundFigure]) -> None:
+        table = self.ui.figuresTable
+        self.ui.figuresBox.visible = bool(figures)
+        table.setRowCount(len(figures))
+        for row, figure in enumerate(figures):
+            texts = (
+                figure_in_words(figure),
+                judged_in_words(figure.judged),
+                f"{figure.value:.3f}",
+                str(figure.cases),
+            )
+            for column, text in enumerate(texts):
+                _set(table, row, column, text)
+        _fit_height(table)
+
+    def _show_time(self) -> None:
+        text = ""
+        if self._recipe is not None:
+            from LiverSegSSLLib.jobs.executors import usable_cores
+
+            learn = self._recipe.learn
+            expected = expected_on_processor(learn, self.form.training().rounds, usable_cores())
+            text = time_in_words(expected, learn.preset, self.panel.logic.device)
+        self.ui.timeLabel.text = text
+        self.ui.timeLabel.visible = bool(text)
+
+    def _offer(self, wrong: str) -> None:
+        training = self.form.training()
+        missing = self._missing(wrong)
+        goes_on = not missing and self.panel.logic.unfinishedTraining(training) is not None
+        if goes_on:
+            tip = _(
+                "This training was stopped and goes on from its last checkpoint. If labels changed, it begins anew."
+            )
+        elif training.rounds > 1:
+            tip = _("Train, have the model propose the labels of the next round, and so on; then segment every case.")
+        else:
+            tip = _("Train on the labels as they are now. What the recipe wants to have proposed is proposed first.")
+        self.jobs.offer(missing, tip, _("Continue") if goes_on else _("Train"))
+
+    def _missing(self, wrong: str) -> list[str]:
+        missing = []
+        if not self.panel.readiness.ok:
+            missing.append(self.panel.readiness.reason)
+        if not self.panel.has_cohort:
+            missing.append(_("Open a cohort first."))
+        if wrong:
+            missing.append(wrong)
+        if self._recipe is None or not self._phases:
+            return missing
+        total = {kind: sum(phase.cases[kind] for phase in self._phases) for kind in KINDS}
+        if not (total["expert"] or total["corrected"] or total["accepted"]):
+            missing.append(_("No case has a label that a person drew, corrected or accepted."))
+        if self._recipe.learn.method != "supervised" and not (total["left_out"] or total["unlabelled"]):
+            missing.append(_("The method also learns from images without a label, and every image has one."))
+        if any(job.verb in TRAININGS for job in self._others()):
+            missing.append(_("Another training of this cohort is under way."))
+        return missing
+
+    def _others(self) -> list[RunningJob]:
+        """Jobs of this cohort that run and are not shown here."""
+        here = str(self.panel.logic.workspace)
+        running = [job for job in self.panel.logic.runningJobs() if job is not self.jobs.job]
+        return [job for job in running if job.parameters.get("workspace") == here]
+
+    # --- what is done -------------------------------------------------------------------------------------------
+
+    def _toggle(self) -> None:
+        self.say("")
+        with self.telling():
+            self.jobs.toggle(self._start, self._ended)
+
+    def _start(self) -> RunningJob:
+        return self.panel.logic.retrain(**vars(self.form.training()))
+
+    def _ended(self, job: RunningJob) -> None:
+        self._later()
+
+    def _heard(self, job: RunningJob) -> None:
+        if job is self.jobs.job:  # (which has heard first)
+            self.curves.follow(job)
+
+    def _parameters_changed(self) -> None:
+        self.form.follow()
+        self._later()
+
+    def _later(self) -> None:
+        self._timer.start()
+
+
+def _set(table: Any, row: int, column: int, text: str) -> None:
+    item = qt.QTableWidgetItem(text)
+    item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
+    table.setItem(row, column, item)
+
+
+def _fit_height(table: Any) -> None:
+    """As high as its rows: the panel scrolls, not the table."""
+    rows = sum(table.rowHeight(row) for row in range(table.rowCount))
+    table.setFixedHeight(table.horizontalHeader().sizeHint.height() + rows + 2 * table.frameWidth)
