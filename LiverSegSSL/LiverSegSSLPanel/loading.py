@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Any
 from LiverSegSSLLib.errors import CohortError, LiverSegError
 from LiverSegSSLLib.volume import Volume, read_volume, require_same_grid
 from LiverSegSSLPanel.scene.study import StudyInScene, add_phase, remove_study, study_in_scene
+from LiverSegSSLPanel.task import LEND_S
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.cohort.study import Case, Study
     from LiverSegSSLLib.labels.store import LabelStore
-
-
-LEND_S = 0.01
-"""Slicer's main thread keeps Python to itself while it waits for events: a thread of ours gets on only while somebody
-in the main thread waits in Python. So whoever polls waits for this long."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from LiverSegSSLLib.errors import CohortError
 from LiverSegSSLPanel.cohort_rows import StudyRow, filtered, study_rows
+from LiverSegSSLPanel.task import Steps, Task
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.cohort.study import Case, Cohort
     from LiverSegSSLLib.labels.store import LabelStore
 
 
+@dataclass(frozen=True, eq=False)
+class OpenedCohort:
+    """A cohort that has been read, with its ledger, and not yet taken over."""
+
+    cohort: Cohort
+    store: LabelStore
+    data: Path
+    workspace: Path
+    pattern: str | None
+    rows: list[StudyRow]
+
+
 class CohortLogic:
     """A cohort that is open, and the workspace that belongs to it."""
 
     def __init__(self) -> None:
+        self._opener = ThreadPoolExecutor(1, thread_name_prefix="cohort")
         self._cohort: Cohort | None = None
         self._workspace: Path | None = None
         self._pattern: str | None = None
@@ -32,17 +48,22 @@ class CohortLogic:
         :raises CohortError: there is nothing that could be a cohort.
         :raises WorkspaceError: the workspace cannot be used.
         """
-        from LiverSegSSLLib.cohort.index import open_cohort
-        from LiverSegSSLLib.labels.store import LabelStore
-        from LiverSegSSLLib.rounds.places import Places
+        return self.beginOpening(folder, workspace, pattern).wait()
 
-        data, place = places(folder, workspace)
-        cohort = open_cohort(data, pattern=pattern or None, cache=Places(place, "").index)
-        store = LabelStore.open(place)
+    def beginOpening(self, folder: str | Path, workspace: str | Path = "", pattern: str = "") -> Task[list[StudyRow]]:
+        """See :meth:`openCohort`; the cohort that was open stays so until the other one has been read."""
+
+        def steps() -> Steps[list[StudyRow]]:
+            opened = yield lambda: _read_cohort(folder, workspace, pattern)
+            self._takeOver(opened)
+            return opened.rows
+
+        return Task(steps(), self._opener)
+
+    def _takeOver(self, opened: OpenedCohort) -> None:
         self.closeCohort()
-        self._cohort, self._workspace, self._data, self._pattern = cohort, place, data, pattern or None
-        self._store = store
-        return self.rows()
+        self._cohort, self._workspace, self._data = opened.cohort, opened.workspace, opened.data
+        self._pattern, self._store = opened.pattern, opened.store
 
     def closeCohort(self) -> None:
         """Let go of the cohort; jobs go on."""
@@ -52,8 +73,17 @@ class CohortLogic:
 
     def rows(self, state: str = "", phase: str = "", vendor: str = "", text: str = "") -> list[StudyRow]:
         """The cohort as a table, a row for each study; filtered by what is given."""
-        rows = study_rows(self.cohort, self.store.labels(), self.store.decisions())
-        return filtered(rows, state, phase, vendor, text)
+        return filtered(_rows(self.cohort, self.store), state, phase, vendor, text)
+
+    def beginRows(self) -> Task[list[StudyRow]]:
+        """All rows, read in a thread: with thousands of labels that takes a moment."""
+        cohort, store = self.cohort, self.store
+
+        def steps() -> Steps[list[StudyRow]]:
+            rows = yield lambda: _rows(cohort, store)
+            return rows
+
+        return Task(steps(), self._opener)
 
     def problems(self) -> list[str]:
         """What is wrong with the data, in sentences."""
@@ -114,3 +144,18 @@ def places(folder: str | Path, workspace: str | Path) -> tuple[Path, Path]:
     if not data.exists():
         raise CohortError("is not there", data, "choose a folder of studies, or a CSV table of the images")
     return data, Path(workspace).expanduser().absolute() if str(workspace) else default_workspace(data)
+
+
+def _read_cohort(folder: str | Path, workspace: str | Path, pattern: str) -> OpenedCohort:
+    from LiverSegSSLLib.cohort.index import open_cohort
+    from LiverSegSSLLib.labels.store import LabelStore
+    from LiverSegSSLLib.rounds.places import Places
+
+    data, place = places(folder, workspace)
+    cohort = open_cohort(data, pattern=pattern or None, cache=Places(place, "").index)
+    store = LabelStore.open(place)
+    return OpenedCohort(cohort, store, data, place, pattern or None, _rows(cohort, store))
+
+
+def _rows(cohort: Cohort, store: LabelStore) -> list[StudyRow]:
+    return study_rows(cohort, store.labels(), store.decisions())

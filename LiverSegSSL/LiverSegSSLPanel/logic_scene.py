@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 
 from LiverSegSSLLib.errors import CohortError, LabelError
-from LiverSegSSLPanel.cohort_rows import StudyRow
+from LiverSegSSLPanel.logic_cohort import OpenedCohort
 from LiverSegSSLPanel.logic_results import ResultLogic
 from LiverSegSSLPanel.scene.study import StudyInScene, add_outline, add_overlay, remove_study, study_in_scene
 from LiverSegSSLPanel.task import Steps, Task
@@ -38,14 +38,11 @@ class SceneLogic(ResultLogic):
         self._desk: ReviewDesk | None = None
         self._loading: StudyLoading | None = None
 
-    def openCohort(self, folder: str | Path, workspace: str | Path = "", pattern: str = "") -> list[StudyRow]:
+    def _takeOver(self, opened: OpenedCohort) -> None:
         from LiverSegSSLPanel.reviewing import ReviewDesk
 
-        rows = super().openCohort(folder, workspace, pattern)
+        super()._takeOver(opened)
         self._desk = ReviewDesk(self.scene, self.store, self.case)
-        return rows
-
-    openCohort.__doc__ = ResultLogic.openCohort.__doc__
 
     def closeCohort(self) -> None:
         """Let go of the cohort: its study leaves the scene, work in progress is kept, jobs go on."""

@@ -8,6 +8,10 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+LEND_S = 0.01
+"""Slicer's main thread keeps Python to itself while it waits for events: a thread of ours gets on only while somebody
+in the main thread waits in Python. So whoever polls waits for this long."""
+
 Steps = Generator[Callable[[], Any], Any, T]
 """Yields functions to be run in a thread, is sent what they return, and returns the result. What stands between the
 yields runs in the thread that polls, where the scene may be touched; it should be quick."""
@@ -31,8 +35,11 @@ class Task(Generic[T]):
         self._go_on(lambda: next(steps))
 
     def poll(self) -> bool:
-        """Go on as far as it goes without waiting; returns whether it has ended."""
-        while not self.finished and self._piece is not None and self._piece.done():
+        """Go on as far as it goes at once; returns whether it has ended."""
+        while not self.finished and self._piece is not None:
+            wait([self._piece], LEND_S)
+            if not self._piece.done():
+                break
             self._take(self._piece)
         return self.finished
 
