@@ -65,6 +65,20 @@ class JobView:
         self._follow(job)
         self._panel.jobs.watch(job, ended)
 
+    def hide(self) -> None:
+        """Show no job that has ended."""
+        if not self.running:
+            self._page.visible = False
+
+    @property
+    def blocked(self) -> bool:
+        """Whether another job of the loop is at work on the cohort that is open: each wants the run for itself."""
+        if not self._panel.has_cohort:
+            return False
+        place = str(self._panel.logic.workspace)
+        others = [job for job in self._panel.logic.runningJobs() if job is not self.job and job.detached]
+        return any(job.parameters.get("workspace") == place for job in others)
+
     def adopt(self, verbs: Collection[str], ended: Callable[[RunningJob], None] | None = None) -> None:
         """While no job of its own runs, follow any that is heard of and has one of these verbs: a job that an earlier
         Slicer left running, or another section started. ``ended`` is called when such a job has ended, however."""
