@@ -96,9 +96,18 @@ class ctkCollapsibleGroupBox(QtWidgets.QGroupBox):
     collapsedHeight, setCollapsedHeight = stored("collapsedHeight", "int", 14)
 
     def _fold(self, on: bool) -> None:
+        """A child that was hidden by itself stays hidden when the box is unfolded."""
+        explicit = QtCore.Qt.WidgetAttribute.WA_WState_ExplicitShowHide
         for child in self.children():
-            if isinstance(child, QtWidgets.QWidget):
-                child.setVisible(on)
+            if not isinstance(child, QtWidgets.QWidget):
+                continue
+            if not on:
+                child.setProperty("hostHidden", child.isHidden())
+                child.setVisible(False)
+                continue
+            hidden = child.property("hostHidden")
+            if not (child.testAttribute(explicit) and child.isHidden() if hidden is None else hidden):
+                child.setVisible(True)
         self.setMaximumHeight(16777215 if on else self.fontMetrics().height() + 12)
 
 
