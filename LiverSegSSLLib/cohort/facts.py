@@ -16,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LiverSegSSLLib.errors import ImageError
+from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.volume import Geometry, read_header, read_volume, require_whole
 
 _VERSION = 1
 """Of the cache file; another version is read anew."""
+
+_EACH = 20
+"""Files between two words about the progress."""
 
 MOST_VALUES = 256
 """A mask with more different values than this is no label map."""
@@ -58,11 +62,19 @@ class FactsReader:
         self.opened = 0
         """How many files were opened because nothing was known of them."""
 
-    def facts(self, paths: Iterable[Path], *, voxels: bool = False, threads: int = 8) -> dict[Path, Facts]:
+    def facts(
+        self, paths: Iterable[Path], *, voxels: bool = False, threads: int = 8, report: Reporter = SILENT
+    ) -> dict[Path, Facts]:
         """The facts of every file. With ``voxels`` they are masks, whose values are counted."""
         wanted = list(dict.fromkeys(paths))
+        stage = "reading masks" if voxels else "reading headers"
+        found: dict[Path, Facts] = {}
         with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-            return dict(zip(wanted, pool.map(lambda path: self._one(path, voxels), wanted), strict=True))
+            for path, facts in zip(wanted, pool.map(lambda path: self._one(path, voxels), wanted), strict=True):
+                found[path] = facts
+                if len(found) % _EACH == 0 or len(found) == len(wanted):
+                    report.progress(stage, len(found), len(wanted), path.name)
+        return found
 
     def remembered(self) -> dict[str, _Entry]:
         """All that is known."""

@@ -59,7 +59,7 @@ def open_cohort(
     studies, problems = _with_keys(draft.studies)
     problems = [*draft.problems, *problems]
     with facts_reader(root, cache) as reader:
-        checked, found = _look_into(studies, organs, reader, threads)
+        checked, found = _look_into(studies, organs, reader, threads, report)
     problems += found
     if draft.needs_ged4:
         checked, found = _require_ged4(checked, draft.studies)
@@ -143,12 +143,16 @@ def _with_keys(drafts: Iterable[StudyDraft]) -> tuple[list[tuple[str, StudyDraft
 
 
 def _look_into(
-    studies: list[tuple[str, StudyDraft]], organs: tuple[tuple[str, int], ...], reader: FactsReader, threads: int
+    studies: list[tuple[str, StudyDraft]],
+    organs: tuple[tuple[str, int], ...],
+    reader: FactsReader,
+    threads: int,
+    report: Reporter,
 ) -> tuple[list[Study], list[Problem]]:
     drafts = [image for _, study in studies for image in study.images]
-    grids = reader.facts((image.path for image in drafts), threads=threads)
+    grids = reader.facts((image.path for image in drafts), threads=threads, report=report)
     usable = (image.mask for image in drafts if image.mask is not None and grids[image.path].geometry is not None)
-    masks = reader.facts(usable, voxels=True, threads=threads)
+    masks = reader.facts(usable, voxels=True, threads=threads, report=report)
     checked: list[Study] = []
     problems: list[Problem] = []
     for key, draft in studies:

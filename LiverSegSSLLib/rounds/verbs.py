@@ -28,7 +28,9 @@ def inspect(parameters: Parameters, report: Reporter) -> Result:
     from LiverSegSSLLib.rounds.places import Places
 
     options = _options(parameters)
-    cohort = read_cohort(options, Reporter())  # problems are part of the result, not warnings on the way
+    # Problems are part of the result, not warnings on the way.
+    progress = Reporter(lambda event: report.send(event) if event.kind == "progress" else None)
+    cohort = read_cohort(options, progress)
     return cohort_overview(summarize(cohort, cache=Places(options.workspace, "").index))
 
 
