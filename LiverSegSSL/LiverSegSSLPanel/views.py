@@ -67,7 +67,7 @@ class StudyViews:
             _show_phase(manager.sliceWidget(name), phase, *self._overlays.get(phase.case_id, ("", 0.0)))
             self._names.put(name, manager.sliceWidget(name).sliceView(), phase.phase)
         for phase in study.phases:
-            _only_in(phase, self._node(phase.case_id), phase.case_id not in before)
+            _only_in(phase, self.slice_node(phase.case_id), phase.case_id not in before)
         self._fit()
         if kept is not None:
             self._set_plane(kept)
@@ -77,7 +77,7 @@ class StudyViews:
     def look_at(self, case_id: str, mark: bool = True) -> None:
         """Go to the middle of the liver of a case, in all views; ``mark``: and put a frame around its name."""
         phase = _phase(case_id)
-        if self._node(case_id) is None or phase is None or phase.image is None:
+        if self.slice_node(case_id) is None or phase is None or phase.image is None:
             self._names.frame("")
             return
         self._names.frame(self._view_of(case_id) if mark else "")
@@ -100,6 +100,12 @@ class StudyViews:
         else:
             plane[:3, :3], plane[:3, 3] = axes, centre
         self._set_plane(plane)
+
+    def slice_node(self, case_id: str) -> Any:
+        """The slice node of the view of a case; ``None``: it has none."""
+        if case_id not in self._cases:
+            return None
+        return slicer.app.layoutManager().sliceWidget(self._view_of(case_id)).mrmlSliceNode()
 
     def overlay(self, case_id: str, volume: Any = None, opacity: float = 0.5) -> None:
         """Show a volume over the image of a case, in its own view only; ``None``: none."""
@@ -136,14 +142,8 @@ class StudyViews:
     def _view_of(self, case_id: str) -> str:
         return view_name(self._cases.index(case_id) + 1)
 
-    def _node(self, case_id: str) -> Any:
-        """The slice node of the view of a case; ``None``: it has none."""
-        if case_id not in self._cases:
-            return None
-        return slicer.app.layoutManager().sliceWidget(self._view_of(case_id)).mrmlSliceNode()
-
     def _nodes(self) -> list[Any]:
-        return [self._node(case_id) for case_id in self._cases]
+        return [self.slice_node(case_id) for case_id in self._cases]
 
     def _plane(self) -> Array | None:
         """The plane of the views: columns right, up, towards the next slice, and the point in the middle."""
