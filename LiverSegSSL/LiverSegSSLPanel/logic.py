@@ -20,6 +20,14 @@ class Logic(ReviewLogic):
     :param workers: processes that a job may use at once; 0: one for each core.
     """
 
+    def drawnCases(self) -> list[str]:
+        """The cases of the loaded study whose segmentation is not empty."""
+        from LiverSegSSLPanel.scene.segmentations import is_drawn
+
+        study = self.loadedStudy()
+        phases = study.phases if study is not None else ()
+        return [one.case_id for one in phases if one.segmentation is not None and is_drawn(one.segmentation)]
+
     def exportSegmentation(self, caseId: str, file: str | Path) -> Path:
         """Save the segmentation of a loaded case with names, terminology and colours (``.seg.nrrd``)."""
         from LiverSegSSLPanel.exporting import write_segmentation

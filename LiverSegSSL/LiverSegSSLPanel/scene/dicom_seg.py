@@ -16,7 +16,7 @@ from vtk.util import numpy_support
 from LiverSegSSLLib.errors import BadInputError, GeometryError
 from LiverSegSSLLib.volume import Volume
 from LiverSegSSLPanel.scene.geometry import node_geometry, world_geometry
-from LiverSegSSLPanel.scene.segmentations import LIVER, add_segmentation, mask_of, set_labels
+from LiverSegSSLPanel.scene.segmentations import LIVER, add_segmentation, is_drawn, mask_of, set_labels
 from LiverSegSSLPanel.scene.study import STUDY, PhaseInScene
 
 INSTANCES = "DICOM.instanceUIDs"
@@ -28,9 +28,6 @@ EXPORTER = "DICOMSegmentationPlugin"
 ALGORITHM_TYPE, ALGORITHM_NAME = "DICOM.SegmentAlgorithmType", "DICOM.SegmentAlgorithmName"
 """Tags of a segment that the exporter reads."""
 
-_SCALARS = "ImageScalars"
-"""The only array that the exporter looks at to tell whether a segment is empty."""
-
 _STEP = 8
 """Every eighth voxel along each axis is compared before all are: other phases have the same grid."""
 
@@ -39,7 +36,7 @@ def why_not(scene: Any, phase: PhaseInScene) -> str:
     """Why no DICOM segmentation can be made of a phase, and what to do; empty: it can."""
     if EXPORTER not in getattr(slicer.modules, "dicomPlugins", {}):
         return "this Slicer has no DICOM SEG exporter – use Slicer 5.12, or install the extension QuantitativeReporting"
-    if phase.image is None or phase.segmentation is None or not _is_drawn(phase.segmentation):
+    if phase.image is None or phase.segmentation is None or not is_drawn(phase.segmentation):
         return "there is no label"
     original = dicom_original(scene, phase.image)
     if original is None:
@@ -100,9 +97,6 @@ def _over(scene: Any, original: Any, phase: PhaseInScene) -> Any:
     node = add_segmentation(scene, original, f"{LIVER.name} {phase.phase}", (LIVER,))
     node.SetAndObserveTransformNodeID(None)
     set_labels(node, Volume(mask.array, node_geometry(original)))
-    drawn = _labelmap(node)
-    if drawn is not None:
-        drawn.GetPointData().GetScalars().SetName(_SCALARS)
     return node
 
 
@@ -157,16 +151,3 @@ def _voxels(node: Any) -> Any:
     """The image of a node ``[z, y, x]``, not copied."""
     image = node.GetImageData()
     return numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-
-
-def _is_drawn(node: Any) -> bool:
-    drawn = _labelmap(node)
-    return drawn is not None and drawn.GetNumberOfPoints() > 0
-
-
-def _labelmap(node: Any) -> Any:
-    segmentation = node.GetSegmentation()
-    if not segmentation.GetNumberOfSegments():
-        return None
-    name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
-    return segmentation.GetNthSegment(0).GetRepresentation(name)

@@ -147,6 +147,15 @@ def segment_values(node: Any) -> dict[str, int]:
     return values
 
 
+def is_drawn(node: Any) -> bool:
+    """Whether any segment has a voxel's room; it takes no time."""
+    segmentation = node.GetSegmentation()
+    name = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+    segments = (segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments()))
+    maps = (segment.GetRepresentation(name) for segment in segments)
+    return any(one is not None and one.GetNumberOfPoints() > 0 for one in maps)
+
+
 def drawing_stamp(node: Any) -> tuple[Any, ...]:
     """What changes whenever a segmentation is drawn in; comparing it costs nothing, unlike comparing voxels."""
     segmentation = node.GetSegmentation()
