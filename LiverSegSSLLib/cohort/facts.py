@@ -19,7 +19,7 @@ from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.volume import Geometry, read_header, read_volume, require_whole
 
-_VERSION = 1
+_VERSION = 2
 """Of the cache file; another version is read anew."""
 
 _EACH = 20
@@ -33,13 +33,15 @@ MOST_VALUES = 256
 class Facts:
     """The grid of an image file, or the ``error`` and ``remedy`` that say why it cannot be used.
 
-    ``counts`` holds, for masks whose voxels were looked at, the number of voxels of each value above 0.
+    ``counts`` holds, for masks whose voxels were looked at, the number of voxels of each value above 0. ``note``: what
+    the user should know of a file that can be used.
     """
 
     geometry: Geometry | None
     error: str = ""
     remedy: str = ""
     counts: tuple[tuple[int, int], ...] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _read_facts(path: Path) -> Facts:
         require_whole(path, header)
     except ImageError as error:
         return Facts(None, error.what, error.remedy)
-    return Facts(header.geometry)
+    return Facts(header.geometry, note=header.note)
 
 
 def _read_mask_facts(path: Path) -> Facts:
@@ -143,13 +145,14 @@ def _count(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _to_plain(facts: Facts) -> list[Any]:
     grid = facts.geometry
     plain = None if grid is None else [grid.size, grid.spacing, grid.origin, grid.direction]
-    return [plain, facts.error, facts.remedy, facts.counts]
+    return [plain, facts.error, facts.remedy, facts.counts, facts.note]
 
 
 def _from_plain(plain: list[Any]) -> Facts:
-    grid, error, remedy, counts = plain
+    grid, error, remedy, counts, note = plain
     geometry = None if grid is None else Geometry(*(tuple(part) for part in grid))
-    return Facts(geometry, error, remedy, None if counts is None else tuple((value, count) for value, count in counts))
+    pairs = None if counts is None else tuple((value, count) for value, count in counts)
+    return Facts(geometry, error, remedy, pairs, note)
 
 
 def _load(cache: Path) -> dict[str, _Entry]:

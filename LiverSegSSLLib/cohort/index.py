@@ -162,6 +162,9 @@ def _look_into(
             if facts.error:
                 problems.append(Problem(str(image.path), facts.error, facts.remedy, fatal=True))
                 continue
+            if facts.note:
+                remedy = "look whether its mask lies on it; export it again if not"
+                problems.append(Problem(str(image.path), facts.note, remedy))
             values = image.organs or organs
             problem = _mask_problem(image, facts, masks, values)
             if problem is not None:
