@@ -94,7 +94,7 @@ class FoundJob:
             if event is None:
                 continue
             self._waiting.append(event)
-            if event.kind == "state" and event.data.get("state") != "running":
+            if _of_job(event, self.job) and event.data.get("state") != "running":
                 self._last = event.data
 
 
@@ -106,13 +106,18 @@ def find_jobs(folder: Path) -> list[FoundJob]:
             job = Job.from_json(record.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError):  # being written this moment, or of another version
             continue
-        events = [event for event in read_events(record.with_name("events.jsonl")) if event.kind == "state"]
+        events = [event for event in read_events(record.with_name("events.jsonl")) if _of_job(event, job)]
         if not events or events[-1].data.get("state") != "running":
             continue
         began = events[-1].data
         if began.get("host") == socket.gethostname() and _lives(int(began["pid"]), float(began["time"])):
             found.append(FoundJob(replace(job, folder=record.parent), int(began["pid"]), float(began["time"])))
     return found
+
+
+def _of_job(event: Event, job: Job) -> bool:
+    """Whether it is a state of the job itself; parts of it, the folds of a training, have states of their own."""
+    return event.kind == "state" and event.stage == job.verb
 
 
 def _lives(pid: int, began: float) -> bool:
