@@ -164,7 +164,7 @@ def _load(cache: Path) -> dict[str, _Entry]:
             str(key): _Entry(int(size), int(mtime_ns), bool(voxels), _from_plain(facts))
             for key, (size, mtime_ns, voxels, facts) in content["files"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

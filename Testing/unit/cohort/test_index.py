@@ -212,9 +212,10 @@ def test_the_cache_moves_with_the_cohort(good: Path, tmp_path: Path, monkeypatch
         b"[]",
         b"null",
         b'{"version": 999}',
+        b"[" * 100_000,
         b"\xff\xfe",
-        b'{"version": 1, "files": {"P0/GED4.nii.gz": [1]}}',
-        b'{"version": 1, "files": {"P0/GED4.nii.gz": [1, 2, true, [[1], 2, 3, 4]]}}',
+        b'{"version": 2, "files": {"P0/GED4.nii.gz": [1]}}',
+        b'{"version": 2, "files": {"P0/GED4.nii.gz": [1, 2, true, [[1], 2, 3, 4, ""]]}}',
     ],
 )
 def test_a_damaged_cache_is_made_anew(good: Path, tmp_path: Path, content: bytes) -> None:
@@ -222,7 +223,7 @@ def test_a_damaged_cache_is_made_anew(good: Path, tmp_path: Path, content: bytes
     cache.write_bytes(content)
     cohort = open_cohort(good, cache=cache)
     assert _ids(cohort) == ["P0__GED4"] and cohort.problems == ()
-    assert json.loads(cache.read_text())["version"] == 1
+    assert json.loads(cache.read_text())["version"] == 2
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(good: Path, tmp_path: Path) -> None:
