@@ -110,6 +110,14 @@ class ReviewLogic(SceneLogic):
             return Readiness(False, f"{error.name} is not installed")
         return Readiness(found is not None, "" if found else f"the weights of {NETWORK} are not on this computer")
 
+    def beginNetworkReady(self) -> Task[Readiness]:
+        """See :meth:`networkReady`."""
+
+        def steps() -> Steps[Readiness]:
+            return (yield self.networkReady)
+
+        return self._reading(steps())
+
     def beginPropagation(self, caseId: str, axis: int | None = None, network: bool = True) -> Propagation:
         """Begin to carry the slices that were changed through the volume; the caller polls ``job``.
 

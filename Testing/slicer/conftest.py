@@ -26,3 +26,13 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(slicer, "modules", modules, raising=False)
     yield scene
     scene.Clear(1)
+
+
+@pytest.fixture(scope="session")
+def proposed_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cohort whose labels were proposed, made once: ``data`` and ``workspace``, of which a test takes a copy."""
+    from Testing.slicer.reviews import write_proposed_cohort
+
+    folder = tmp_path_factory.mktemp("proposed")
+    write_proposed_cohort(folder)
+    return folder
