@@ -41,6 +41,7 @@ class TrainingForm:
             ui.networkBox.addItem(name, name)
         for combo in self._combos.values():
             combo.connect("currentIndexChanged(int)", self._chosen)
+        ui.changesEdit.connect("textChanged()", self._chosen)
 
     def bind(self, parameters: Any) -> None:
         """Show the parameters of a scene."""
@@ -59,6 +60,9 @@ class TrainingForm:
             combo.blockSignals(True)
             combo.setCurrentIndex(max(0, combo.findData(getattr(self._parameters, name))))
             combo.blockSignals(False)
+        # Not tied by its name: the text would be set anew at every key, and the cursor go to its beginning.
+        if self._ui.changesEdit.toPlainText() != self._parameters.trainChanges:
+            self._ui.changesEdit.setPlainText(self._parameters.trainChanges)
 
     def training(self) -> Training:
         """What is asked for."""
@@ -104,6 +108,9 @@ class TrainingForm:
         for name, combo in self._combos.items():
             if getattr(self._parameters, name) != _value(combo):
                 setattr(self._parameters, name, _value(combo))
+        text = self._ui.changesEdit.toPlainText()
+        if self._parameters.trainChanges != text:
+            self._parameters.trainChanges = text
         self._changed()
 
 
