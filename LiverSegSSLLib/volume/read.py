@@ -71,8 +71,8 @@ def read_volume(path: Path) -> Volume:
         no image has.
     """
     header = read_header(path)
+    require_stored(header.stored, path, thorough=is_nifti(path))  # the others are unpacked once, below
     if is_nifti(path):
-        require_stored(header.stored, path, thorough=True)
         array = _itk_array(path)
     else:
         in_file = read_text_header(path).in_file
