@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegSSLLib.errors import LiverSegError
-from LiverSegSSLPanel import settings
+from LiverSegSSLPanel import sample_data, settings
 from LiverSegSSLPanel.equipment import MODULES, PROPOSER_WEIGHTS, Equipment, weights_state
 from LiverSegSSLPanel.installing import (
     SAM2_STEPS,
@@ -23,7 +23,6 @@ from LiverSegSSLPanel.installing import (
 )
 from LiverSegSSLPanel.library import Readiness, panel_readiness
 from LiverSegSSLPanel.notices import Notice
-from LiverSegSSLPanel.sample_data import sample_folder
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.section import Section
 from LiverSegSSLPanel.sections.weights_box import WeightsBox
@@ -100,7 +99,7 @@ class SetupSection(Section):
         if job is not self._looking:  # another Python was chosen meanwhile
             return
         self._looking = None
-        if job.error() is None:
+        if job.error() is None and job.result:  # a program that is no Python may end well, having said nothing
             self._equipment = Equipment(job.result, str(self.panel.logic.python or ""))
             self._tell(self._equipment.readiness)
         else:
@@ -130,7 +129,7 @@ class SetupSection(Section):
         ui.panelInstallButton.visible = bool(panel.packages)
         unknown = _("Looking …") if self._looking is not None else ""
         ready = self.panel.readiness
-        ui.jobsState.text = unknown or (_("Installed") if ready.ok else ready.reason)
+        ui.jobsState.text = unknown or (self._python(found) if ready.ok else ready.reason)
         ui.torchState.text = unknown if found is None else found.torch()
         ui.nnunetState.text = unknown if found is None else found.package("nnunetv2")
         ui.sam2State.text = unknown if found is None else self._sam2(found)
@@ -149,10 +148,14 @@ class SetupSection(Section):
             _(
                 "A digital phantom, computed on this computer and no patient: ten studies, four of them labelled. They "
                 "are put into {folder}."
-            ).format(folder=sample_folder()),
+            ).format(folder=sample_data.sample_folder()),
         )
         if found is not None or self._looking is None:
             self._weights.show(found)
+
+    @staticmethod
+    def _python(found: Equipment | None) -> str:
+        return "" if found is None else _("Installed (Python {version})").format(version=found.found["python"])
 
     @staticmethod
     def _sam2(found: Equipment) -> str:
@@ -237,7 +240,9 @@ class SetupSection(Section):
 
     def _try(self) -> None:
         with self.telling():
-            self._trying.toggle(lambda: self.panel.logic.sampleCohort(sample_folder()), self._made)
+            self._trying.toggle(
+                lambda: self.panel.logic.sampleCohort(sample_data.sample_folder(), sample_data.PRESET), self._made
+            )
 
     def _made(self, job: RunningJob) -> None:
         if job.error() is not None:
