@@ -6,9 +6,18 @@ pieces (:mod:`LiverSegSSLPanel.task`); what goes wrong is a LiverSegError, a lin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import slicer
 
 from LiverSegSSLPanel.logic_review import ReviewLogic
+from LiverSegSSLPanel.task import Task
+
+if TYPE_CHECKING:
+    from LiverSegSSLPanel.cohort_rows import StudyRow
+    from LiverSegSSLPanel.scene.loaded import LoadedVolume
 
 
 class Logic(ReviewLogic):
@@ -19,6 +28,33 @@ class Logic(ReviewLogic):
     :param device: of the jobs: ``auto``, ``cuda``, ``mps`` or ``cpu``.
     :param workers: processes that a job may use at once; 0: one for each core.
     """
+
+    def volumesInScene(self) -> list[LoadedVolume]:
+        """The volumes of the scene that are not ours, also from DICOM, each with the phase that its names say."""
+        from LiverSegSSLPanel.scene.loaded import volumes_in_scene
+
+        database = getattr(slicer, "dicomDatabase", None)
+        known = database is not None and database.isOpen
+        return volumes_in_scene(self.scene, database.instanceValue if known else None)
+
+    def beginAdopting(self, choice: Mapping[str, str], folder: str | Path, study: str = "study1") -> Task[Path]:
+        """Write volumes of the scene as a study; returns its folder. See :meth:`adoptVolumes`."""
+        from LiverSegSSLPanel.adopting import adopt
+
+        return Task(adopt(self.scene, choice, Path(folder).expanduser().absolute(), study), self._opener)
+
+    def adoptVolumes(self, choice: Mapping[str, str], folder: str | Path, study: str = "study1") -> list[StudyRow]:
+        """Make a study of volumes that are in the scene, and open the folder as a cohort.
+
+        The volumes stay as they are; their copies lie where they are seen, transforms hardened.
+
+        :param choice: node id → phase, see :meth:`volumesInScene`.
+        :param folder: gets ``<study>/<phase>.nii.gz``; other studies there belong to the cohort too.
+        :param study: its name in files; no name of a person.
+        :raises CohortError: nothing or a phase twice was chosen, or there is such a study.
+        :raises GeometryError: the transform above a volume bends or shears.
+        """
+        return self.openCohort(self.beginAdopting(choice, folder, study).wait().parent)
 
     def drawnCases(self) -> list[str]:
         """The cases of the loaded study whose segmentation is not empty."""

@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from LiverSegSSLLib.labels.store import LabelStore
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a cohort comes from, as a person says it: folder or CSV table; workspace and pattern may be empty."""
+
+    data: str
+    workspace: str = ""
+    pattern: str = ""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the data are named in a table."""
+        return self.data.lower().endswith(".csv")
+
+
 @dataclass(frozen=True, eq=False)
 class OpenedCohort:
     """A cohort that has been read, with its ledger, and not yet taken over."""
@@ -99,6 +113,12 @@ class CohortLogic:
         """The folder (or table) of the cohort that is open."""
         assert self.cohort is not None and self._data is not None
         return self._data
+
+    @property
+    def source(self) -> Source:
+        """What the cohort that is open was opened from; the workspace is empty where it is the usual one."""
+        usual = places(self.data, "")[1] == self.workspace
+        return Source(str(self.data), "" if usual else str(self.workspace), self._pattern or "")
 
     @property
     def cohort(self) -> Cohort:
