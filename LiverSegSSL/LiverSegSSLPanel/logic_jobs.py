@@ -10,7 +10,9 @@ from LiverSegSSLLib.errors import LabelError
 from LiverSegSSLLib.jobs.job import VERBS
 from LiverSegSSLPanel.jobs import RunningJob, jobs_under_way, start_job
 from LiverSegSSLPanel.logic_cohort import CohortLogic, places
+from LiverSegSSLPanel.task import Steps, Task
 from LiverSegSSLPanel.training import (
+    Outlook,
     PhaseLabels,
     RoundFigure,
     Training,
@@ -127,6 +129,22 @@ class JobLogic(CohortLogic):
     def roundFigures(self, recipe: str = "default", changes: Sequence[str] = ()) -> list[RoundFigure]:
         """Before and after: how good the models of the rounds are on cases that were kept out."""
         return round_figures(self._session(recipe, changes))
+
+    def beginOutlook(self, training: Training) -> Task[Outlook]:
+        """What a training would learn from, how good the models are, and whether it goes on: read in a thread."""
+        session = self._session(training.recipe, training.all_changes)
+        workspace, verb = self.workspace, training.verb
+        asked = self._parameters(recipe=training.recipe, changes=list(training.all_changes))
+
+        def look() -> Outlook:
+            goes_on = unfinished_training(workspace, verb, asked) is not None
+            return Outlook(tuple(labels_by_phase(session)), tuple(round_figures(session)), goes_on)
+
+        def steps() -> Steps[Outlook]:
+            outlook = yield look
+            return outlook
+
+        return Task(steps(), self._opener)
 
     def run(self, recipe: str = "default", changes: Sequence[str] = (), truth: str | Path = "") -> RunningJob:
         """The whole loop: propose, score, select, train, predict, report; started again it goes on."""

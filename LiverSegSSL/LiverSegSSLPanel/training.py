@@ -86,6 +86,22 @@ class RoundFigure:
     cases: int
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is to be known before a training is started.
+
+    ``goes_on``: it was stopped, and would go on.
+    """
+
+    phases: tuple[PhaseLabels, ...] = ()
+    figures: tuple[RoundFigure, ...] = ()
+    goes_on: bool = False
+
+    def total(self, *kinds: Kind) -> int:
+        """Cases of these kinds in all phases."""
+        return sum(phase.cases[kind] for phase in self.phases for kind in kinds)
+
+
 def labels_by_phase(session: Session) -> list[PhaseLabels]:
     """What a training would learn from now, phase by phase, in the order of the cohort."""
     from LiverSegSSLLib.rounds.training import begun_round, trained_on, training_labels

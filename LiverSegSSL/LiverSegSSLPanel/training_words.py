@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
 if TYPE_CHECKING:
-    from LiverSegSSLPanel.training import PhaseLabels, RoundFigure
+    from LiverSegSSLPanel.training import Outlook, RoundFigure
     from LiverSegSSLPanel.training_time import Expected
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
@@ -49,14 +48,12 @@ def methods_in_words() -> dict[str, tuple[str, str]]:
     }
 
 
-def summary_in_words(phases: Sequence[PhaseLabels], supervised: bool) -> str:
+def summary_in_words(outlook: Outlook, supervised: bool) -> str:
     """What a training learns from, as a sentence."""
-    total = {kind: sum(phase.cases[kind] for phase in phases) for kind in kinds_in_words()}
-    persons = total["expert"] + total["corrected"] + total["accepted"]
     text = _("Learns from {persons} labels of persons and {chosen} proposals.").format(
-        persons=persons, chosen=total["chosen"]
+        persons=outlook.total("expert", "corrected", "accepted"), chosen=outlook.total("chosen")
     )
-    rest = total["left_out"] + total["unlabelled"]
+    rest = outlook.total("left_out", "unlabelled")
     if rest and not supervised:
         text += " " + _("{rest} images teach without a label.").format(rest=rest)
     return text

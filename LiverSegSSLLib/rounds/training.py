@@ -97,13 +97,13 @@ def training_labels(session: Session, round_number: int) -> tuple[dict[str, Labe
     selection = session.state.output(f"round {round_number}: select") or {"labels": {}, "kept": []}
     cases = {case.id for case in trained_on(session)}
     expert = {case_id: label for case_id, label in session.fixed().items() if case_id in cases}
-    chosen = {
-        case_id: session.store.label(selection["labels"][case_id])
-        for case_id in selection["kept"]
-        if case_id in cases and case_id not in expert
-    }
-    # (Between a review and the next selection, some that were chosen are rejected by now.)
-    pseudo = {case_id: label for case_id, label in chosen.items() if label.state is LabelState.PROPOSED}
+    known = {label.id: label for label in session.store.labels(state=LabelState.PROPOSED)}
+    pseudo = {}
+    for case_id in selection["kept"]:
+        # (Between a review and the next selection, some that were chosen have been rejected.)
+        label = known.get(selection["labels"][case_id])
+        if label is not None and case_id in cases and case_id not in expert:
+            pseudo[case_id] = label
     return expert, pseudo
 
 

@@ -25,7 +25,7 @@ def _opened(host: Any, folder: Path) -> tuple[Any, Any, Any]:
     widget = open_module(host)
     open_cohort(widget, folder)
     retrain = section(widget, "Retrain")
-    host.wait(0.3)
+    host.process(lambda: retrain.ui.summaryTable.rowCount == 2)
     return widget, retrain, retrain.ui
 
 
@@ -47,7 +47,7 @@ def test_the_button_lists_what_is_missing(host: Any, tmp_path: Path) -> None:
     widget = open_module(host)
     ui = section(widget, "Retrain").ui
     host.wait(0.3)
-    assert not ui.trainButton.enabled and ui.trainButton.toolTip.splitlines()[-1] == "Open a cohort first."
+    assert not ui.trainButton.enabled and ui.trainButton.toolTip.splitlines()[-1] == "Open a cohort first (section Cohort)."
     open_cohort(widget, tmp_path)
     host.process(lambda: ui.trainButton.enabled)
     _change_recipe(host, ui, "learn.optoins=3")

@@ -12,8 +12,9 @@ from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.sections.curve_view import CurveView
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.section import Section
+from LiverSegSSLPanel.sections.task_watch import TaskWatch
 from LiverSegSSLPanel.sections.training_form import TrainingForm
-from LiverSegSSLPanel.training import KINDS, TRAININGS, PhaseLabels, RoundFigure
+from LiverSegSSLPanel.training import KINDS, TRAININGS, Outlook, Training
 from LiverSegSSLPanel.training_time import expected_on_processor
 from LiverSegSSLPanel.training_words import (
     figure_in_words,
@@ -45,7 +46,11 @@ class RetrainSection(Section):
         self.jobs = JobView(self.panel, ui.jobLayout, ui.trainButton, _("Train"))
         self.curves = CurveView(ui.curvesBox, ui.curvesLayout, ui.curveBox)
         self._recipe: Recipe | None = None
-        self._phases: list[PhaseLabels] = []
+        self._outlook = Outlook()
+        self._wrong = ""
+        self._asked = 0
+        self._blocked = False
+        self._tasks = TaskWatch(lambda words: self.say(words, wrong=True))
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MS)
@@ -66,6 +71,7 @@ class RetrainSection(Section):
     def cleanup(self) -> None:
         self._timer.stop()
         self._timer.disconnect("timeout()", self.refresh)
+        self._tasks.cleanup()
         self.curves.unbind()
 
     def bind(self, parameters: Any) -> None:
@@ -82,56 +88,67 @@ class RetrainSection(Section):
     # --- what is there, what would be done ----------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Count the labels, say what the choices are, how long it takes, and whether it can begin."""
-        self._recipe, self._phases = None, []
-        wrong = ""
-        figures: list[RoundFigure] = []
+        """Say what the choices are and how long it takes; have the labels counted."""
+        self._timer.stop()
+        self._recipe, self._wrong = None, ""
+        training = self.form.training()
         try:
-            self._recipe = self._read_recipe()
+            self._recipe = self._read_recipe(training)
             if self.panel.has_cohort:
-                training = self.form.training()
-                self._phases = self.panel.logic.trainingSummary(training.recipe, training.all_changes)
-                figures = self.panel.logic.roundFigures(training.recipe, training.all_changes)
+                self._ask(training)
+            else:
+                self._outlook = Outlook()
         except (LiverSegError, OSError) as error:
-            wrong = str(error)
-        self._show_summary()
-        self._show_figures(figures)
-        self._show_time()
-        self._offer(wrong)
+            self._outlook, self._wrong = Outlook(), str(error)
+        self._show()
 
-    def _read_recipe(self) -> Recipe:
+    def _read_recipe(self, training: Training) -> Recipe:
         from LiverSegSSLLib.rounds.recipe import load_recipe
 
-        training = self.form.training()
         chosen = load_recipe(training.recipe, training.all_changes)
         self.form.explain(load_recipe(training.recipe, training.changes).learn, chosen.learn)
         return chosen
 
+    def _ask(self, training: Training) -> None:
+        self._asked += 1
+        number = self._asked
+        self._tasks.follow(
+            self.panel.logic.beginOutlook(training),
+            lambda outlook: self._told(number, outlook, ""),
+            lambda words: self._told(number, Outlook(), words),
+        )
+
+    def _told(self, number: int, outlook: Outlook, wrong: str) -> None:
+        if number == self._asked:  # else something has changed since
+            self._outlook, self._wrong = outlook, wrong
+            self._show()
+
+    def _show(self) -> None:
+        self._show_summary()
+        self._show_figures()
+        self._show_time()
+        self._offer()
+
     def _show_summary(self) -> None:
-        table, words = self.ui.summaryTable, kinds_in_words()
-        table.visible = bool(self._phases)
+        table, words, phases = self.ui.summaryTable, kinds_in_words(), self._outlook.phases
+        table.visible = bool(phases)
         supervised = self._recipe is None or self._recipe.learn.method == "supervised"
-        self.ui.summaryLabel.text = summary_in_words(self._phases, supervised) if self._phases else ""
+        self.ui.summaryLabel.text = summary_in_words(self._outlook, supervised) if phases else ""
         table.setColumnCount(len(KINDS))
         table.setHorizontalHeaderLabels([words[kind] for kind in KINDS])
-        table.setRowCount(len(self._phases))
-        table.setVerticalHeaderLabels([phase.phase for phase in self._phases])
-        for row, phase in enumerate(self._phases):
+        table.setRowCount(len(phases))
+        table.setVerticalHeaderLabels([phase.phase for phase in phases])
+        for row, phase in enumerate(phases):
             for column, kind in enumerate(KINDS):
                 _set(table, row, column, str(phase.cases[kind] or "–"))
         _fit_height(table)
 
-    def _show_figures(self, figures: list[RoundFigure]) -> None:
-        table = self.ui.figuresTable
+    def _show_figures(self) -> None:
+        table, figures = self.ui.figuresTable, self._outlook.figures
         self.ui.figuresBox.visible = bool(figures)
         table.setRowCount(len(figures))
         for row, figure in enumerate(figures):
-            texts = (
-                figure_in_words(figure),
-                judged_in_words(figure.judged),
-                f"{figure.value:.3f}",
-                str(figure.cases),
-            )
+            texts = (figure_in_words(figure), judged_in_words(figure.judged), f"{figure.value:.3f}", str(figure.cases))
             for column, text in enumerate(texts):
                 _set(table, row, column, text)
         _fit_height(table)
@@ -147,44 +164,37 @@ class RetrainSection(Section):
         self.ui.timeLabel.text = text
         self.ui.timeLabel.visible = bool(text)
 
-    def _offer(self, wrong: str) -> None:
-        training = self.form.training()
-        missing = self._missing(wrong)
-        goes_on = not missing and self.panel.logic.unfinishedTraining(training) is not None
+    def _offer(self) -> None:
+        missing = self._missing()
+        goes_on = not missing and self._outlook.goes_on
         if goes_on:
             tip = _(
-                "This training was stopped and goes on from its last checkpoint. If labels changed, it begins anew."
+                "This training was stopped; it goes on from its last checkpoint. If labels changed, it begins anew."
             )
-        elif training.rounds > 1:
+        elif self.form.training().rounds > 1:
             tip = _("Train, have the model propose the labels of the next round, and so on; then segment every case.")
         else:
             tip = _("Train on the labels as they are now. What the recipe wants to have proposed is proposed first.")
         self.jobs.offer(missing, tip, _("Continue") if goes_on else _("Train"))
 
-    def _missing(self, wrong: str) -> list[str]:
-        missing = []
-        if not self.panel.readiness.ok:
-            missing.append(self.panel.readiness.reason)
+    def _missing(self) -> list[str]:
+        """What is wanting, a line each."""
+        readiness = self.panel.readiness
+        missing = [] if readiness.ok else [_("{reason} (section Set up).").format(reason=readiness.reason)]
         if not self.panel.has_cohort:
-            missing.append(_("Open a cohort first."))
-        if wrong:
-            missing.append(wrong)
-        if self._recipe is None or not self._phases:
+            missing.append(_("Open a cohort first (section Cohort)."))
+        if self._wrong:
+            missing.append(self._wrong)
+        if self.jobs.blocked:
+            missing.append(_("Another job is at work on this cohort: wait for it, or cancel it."))
+        outlook = self._outlook
+        if self._recipe is None or not outlook.phases:
             return missing
-        total = {kind: sum(phase.cases[kind] for phase in self._phases) for kind in KINDS}
-        if not (total["expert"] or total["corrected"] or total["accepted"]):
+        if not outlook.total("expert", "corrected", "accepted"):
             missing.append(_("No case has a label that a person drew, corrected or accepted."))
-        if self._recipe.learn.method != "supervised" and not (total["left_out"] or total["unlabelled"]):
+        if self._recipe.learn.method != "supervised" and not outlook.total("left_out", "unlabelled"):
             missing.append(_("The method also learns from images without a label, and every image has one."))
-        if any(job.verb in TRAININGS for job in self._others()):
-            missing.append(_("Another training of this cohort is under way."))
         return missing
-
-    def _others(self) -> list[RunningJob]:
-        """Jobs of this cohort that run and are not shown here."""
-        here = str(self.panel.logic.workspace)
-        running = [job for job in self.panel.logic.runningJobs() if job is not self.jobs.job]
-        return [job for job in running if job.parameters.get("workspace") == here]
 
     # --- what is done -------------------------------------------------------------------------------------------
 
@@ -202,6 +212,9 @@ class RetrainSection(Section):
     def _heard(self, job: RunningJob) -> None:
         if job is self.jobs.job:  # (which has heard first)
             self.curves.follow(job)
+        if self.jobs.blocked != self._blocked:
+            self._blocked = self.jobs.blocked
+            self._offer()
 
     def _parameters_changed(self) -> None:
         self.form.follow()
