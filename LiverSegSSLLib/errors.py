@@ -3,6 +3,15 @@
 from pathlib import Path
 
 
+def one_line(text: str) -> str:
+    """A text that may hold names of files as one line that can be shown anywhere.
+
+    White space becomes single spaces; what is not to be printed (commands to a terminal, bytes that are no UTF-8)
+    becomes ``?``.
+    """
+    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+
+
 class LiverSegError(Exception):
     """Base of every error that this library raises on purpose.
 
@@ -23,7 +32,7 @@ class LiverSegError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f" – {self.remedy}" if self.remedy else ""
-        return " ".join(f"{place}{self.what}{advice}".split())
+        return one_line(f"{place}{self.what}{advice}")
 
 
 class BadInputError(LiverSegError):

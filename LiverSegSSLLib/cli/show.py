@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from LiverSegSSLLib.errors import one_line
 
 WIDTH = 132
 """Columns where no terminal says how many there are: a table in a log must not break in mid-word."""
@@ -21,20 +24,20 @@ def show_result(verb: str, result: dict[str, Any]) -> None:
     for table in result.get("tables", []):
         console.print(_table(table["title"], table["columns"], table["rows"]))
     for line in result.get("lines", []):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
     for problem in result.get("problems", []):
-        console.print(f"! {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"! {one_line(problem)}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     for name, path in result.get("files", {}).items():
-        console.print(f"{name}: {path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{name}: {one_line(str(path))}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=escape(one_line(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in columns:
         side: Literal["left", "right"] = "left" if column in _WORDS else "right"
         table.add_column(column, justify=side, no_wrap=column not in _LONG, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*("" if value is None else escape(one_line(str(value))) for value in row))
     return table
 
 

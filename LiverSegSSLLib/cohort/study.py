@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from LiverSegSSLLib.errors import one_line
+
 
 class Phase(StrEnum):
     """An MRI phase or sequence of a liver study (or CT); how files may spell it stands in ``Resources/phases.yaml``."""
@@ -87,7 +89,7 @@ class Problem:
     """The case or study is left out."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f" – {self.remedy}" if self.remedy else "")
+        return one_line(f"{self.where}: {self.what}" + (f" – {self.remedy}" if self.remedy else ""))
 
 
 @dataclass(frozen=True)

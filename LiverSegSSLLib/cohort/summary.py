@@ -10,6 +10,7 @@ from typing import Any
 
 from LiverSegSSLLib.cohort.facts import Facts, facts_reader
 from LiverSegSSLLib.cohort.study import Case, Cohort, Phase, Study
+from LiverSegSSLLib.errors import one_line
 from LiverSegSSLLib.volume import Geometry
 
 NO_VENDOR = "–"
@@ -101,7 +102,8 @@ def summarize(cohort: Cohort, *, cache: Path | None = None, threads: int = 8) ->
         ),
         liver_ml=_range(_liver_ml(case, masks[case.expert]) for case in labelled if case.expert in masks),
         problems=tuple(
-            ProblemSummary(problem.where, problem.what, problem.remedy, problem.fatal) for problem in cohort.problems
+            ProblemSummary(one_line(problem.where), one_line(problem.what), problem.remedy, problem.fatal)
+            for problem in cohort.problems
         ),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from LiverSegSSLLib.errors import one_line
 from LiverSegSSLLib.events import Event
 
 VERBS = "LiverSegSSLLib.rounds.verbs"
@@ -43,8 +44,10 @@ class Job:
 
 
 def event_line(event: Event) -> str:
-    """An event as one line of JSON, without the line feed."""
-    return json.dumps(event.as_dict(), ensure_ascii=False)
+    """An event as one line of JSON, without the line feed; its message can be shown anywhere."""
+    plain = {**event.as_dict(), "message": one_line(event.message)}
+    # Names of files need not be UTF-8.
+    return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
 
 
 def parse_event(line: str) -> Event | None:

@@ -13,6 +13,15 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
+def is_utf8(path: Path) -> bool:
+    """Whether a path is text; on Linux a name may be any bytes, and SimpleITK aborts on those that are none."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def image_stem(path: Path) -> str:
     """File name without its image suffix (``.nii.gz`` counts as one)."""
     for suffix in IMAGE_SUFFIXES:

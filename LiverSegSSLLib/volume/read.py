@@ -19,7 +19,7 @@ import numpy as np
 from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.volume.grid import Geometry, Volume, require_same_grid
 from LiverSegSSLLib.volume.limits import checked_geometry
-from LiverSegSSLLib.volume.names import IMAGE_SUFFIXES, is_image_name
+from LiverSegSSLLib.volume.names import IMAGE_SUFFIXES, is_image_name, is_utf8
 from LiverSegSSLLib.volume.nifti import (
     DISAGREE_MM,
     disagreement_mm,
@@ -179,12 +179,16 @@ def _by_itk(path: Path, read: Any) -> Any:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[str]:
-    """A name under which ITK opens this very file: asked for ``a.nii.gz`` it reads ``a.nii`` if that lies beside it."""
-    if not (path.name.lower().endswith(".nii.gz") and path.with_name(path.name[:-3]).exists()):
+    """A name under which ITK opens this very file.
+
+    Asked for ``a.nii.gz`` it reads ``a.nii`` if that lies beside it; a name that is not UTF-8 ends the process.
+    """
+    packed = path.name.lower().endswith(".nii.gz")
+    if is_utf8(path) and not (packed and path.with_name(path.name[:-3]).exists()):
         yield str(path)
         return
     with tempfile.TemporaryDirectory() as folder:
-        name = Path(folder) / "image.nii.gz"
+        name = Path(folder) / ("image.nii.gz" if packed else "image.nii")
         try:
             name.symlink_to(path.absolute())
         except OSError:  # Windows, without the right to make links

@@ -11,7 +11,7 @@ import numpy as np
 
 from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.volume.grid import Volume, to_sitk
-from LiverSegSSLLib.volume.names import image_stem
+from LiverSegSSLLib.volume.names import image_stem, is_utf8
 
 _WRITTEN_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")  # not .mhd: two files cannot appear at once
 
@@ -20,12 +20,14 @@ def write_volume(volume: Volume, path: Path, dtype: np.dtype[Any] | type | None 
     """Write an image; the file appears whole or not at all. A 4-D singleton is restored.
 
     :param dtype: data type in the file; ``None`` keeps the array's.
-    :raises ImageError: the file name is not an image's.
+    :raises ImageError: the file name is not an image's, or not UTF-8.
     """
     import SimpleITK as sitk
 
     if not path.name.lower().endswith(_WRITTEN_SUFFIXES):
         raise ImageError("is no name for an image to write", path, f"use one of {', '.join(_WRITTEN_SUFFIXES)}")
+    if not is_utf8(path):
+        raise ImageError("has a name that is not UTF-8", path, "write into a folder with a name in plain letters")
     array = volume.array if dtype is None else volume.array.astype(dtype)
     image = to_sitk(volume.with_array(array))
     if volume.trailing_singleton:
