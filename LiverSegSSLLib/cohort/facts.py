@@ -85,7 +85,7 @@ class FactsReader:
     def _one(self, path: Path, voxels: bool) -> Facts:
         try:
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):  # a name may hold what none can: a null byte
             return Facts(None, "there is no such file", "check the link or the path")
         key = path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)
         known = self._known.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -197,6 +198,10 @@ def _mask_problem(
     if not values:
         return Problem(str(image.mask), "the mask is empty" + unused, "draw the liver or take the file away")
     liver = dict(organs).get("liver")
+    covered = sum(count for value, count in mask.counts or () if liver in (None, value))
+    if covered == math.prod(facts.geometry.size):
+        what = "the mask covers the whole image"
+        return Problem(str(image.mask), what + unused, "draw the liver, or say which value is the liver's")
     if liver is not None and liver not in values:
         what = f"the mask has no voxel of the liver's value {liver} (values: {', '.join(map(str, values))})"
         return Problem(str(image.mask), what + unused, "correct the value or the mask")

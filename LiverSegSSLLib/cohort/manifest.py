@@ -55,9 +55,12 @@ def draft_manifest(path: Path) -> Draft:
 
 def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return _rows_of(path.read_text(encoding="utf-8-sig"), path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CohortError(f"cannot be read ({error})", path, "save it as CSV in UTF-8") from None
+
+
+def _rows_of(text: str, path: Path) -> list[tuple[int, dict[str, str]]]:
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)  # spreadsheets write semicolons where the comma is the decimal point
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
@@ -108,4 +111,4 @@ def _organs(organs: str, liver_value: str) -> tuple[tuple[str, int], ...]:
 
 
 def _is_value(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) > 0
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0

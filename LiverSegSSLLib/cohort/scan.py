@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from LiverSegSSLLib.cohort.study import Problem
 from LiverSegSSLLib.volume import is_image_name
 
 DEEPEST = 6
-"""Levels below the cohort folder that are looked at; also ends loops of links."""
+"""Levels below the cohort folder that are looked at."""
 
 WORKSPACE_MARKER = ".liversegssl"
 """A folder with a file of this name is a workspace of ours and never data."""
@@ -36,15 +37,23 @@ class Scan:
 
 
 def scan(root: Path) -> Scan:
-    """Walk over ``root``, sorted by name; hidden files and workspaces are passed over."""
+    """Walk over ``root``, sorted by name; hidden files and workspaces are passed over.
+
+    A folder that links lead to twice, or in a circle, is looked at once.
+    """
     folders: list[ImageFolder] = []
     tables: list[Path] = []
     problems: list[Problem] = []
     dicom = False
-    waiting = [(root, 0)]
+    waiting = deque([(root, 0)])  # the shortest way to a folder first
+    seen: set[tuple[int, int]] = set()
     while waiting:
-        folder, depth = waiting.pop()
+        folder, depth = waiting.popleft()
         try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as found:
                 entries = sorted((entry for entry in found), key=lambda entry: entry.name)
         except OSError as error:
@@ -54,12 +63,19 @@ def scan(root: Path) -> Scan:
             continue
         visible = [entry for entry in entries if not entry.name.startswith(".")]
         # A broken link is neither a folder nor a file; by its name it still counts as an image that cannot be read.
-        images = tuple(folder / entry.name for entry in visible if is_image_name(entry.name) and not entry.is_dir())
+        images = tuple(folder / entry.name for entry in visible if is_image_name(entry.name) and not _is_folder(entry))
         if images:
             folders.append(ImageFolder(folder, images))
         tables += [folder / entry.name for entry in visible if entry.name.lower().endswith(".csv")]
         dicom = dicom or any(entry.name.lower().endswith(".dcm") or entry.name == "DICOMDIR" for entry in visible)
         if depth < DEEPEST:
-            waiting += [(folder / entry.name, depth + 1) for entry in visible if entry.is_dir()]
+            waiting += [(folder / entry.name, depth + 1) for entry in visible if _is_folder(entry)]
     folders.sort(key=lambda folder: folder.path)
     return Scan(root, tuple(folders), tuple(sorted(tables)), dicom, tuple(problems))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
