@@ -14,7 +14,7 @@ from LiverSegSSLLib.cli import follow
 from LiverSegSSLLib.cli.main import main
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.jobs import child
-from LiverSegSSLLib.jobs.job import Job
+from LiverSegSSLLib.jobs.job import Job, event_line, parse_event
 from LiverSegSSLLib.rounds import session
 from Testing.bad_input.place import Place, write_sound_cohort
 
@@ -35,7 +35,12 @@ class JobHere:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._events: list[Event] = []
-        self._code, _ = child.run(job, Reporter(self._events.append))
+        self._code, _ = child.run(Job.from_json(job.to_json()), Reporter(self._hear))
+
+    def _hear(self, event: Event) -> None:
+        heard = parse_event(event_line(event).encode("utf-8").decode("utf-8"))  # as it comes through a pipe
+        assert heard is not None
+        self._events.append(heard)
 
     @property
     def running(self) -> bool:
