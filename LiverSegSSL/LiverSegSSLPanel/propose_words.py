@@ -71,10 +71,10 @@ def support_text(row: StudyRow, cell: PhaseCell) -> str:
 
 def phase_text(count: PhaseCount) -> str:
     """A phase in the list of those to propose for."""
-    if not count.open:
-        return _("{phase} · all {cases} labelled").format(phase=count.phase, cases=count.cases)
-    return _("{phase} · {open} of {cases} without a label of a person").format(
-        phase=count.phase, open=count.open, cases=count.cases
+    if count.open == count.cases:
+        return _("{phase} · {cases} cases").format(phase=count.phase, cases=count.cases)
+    return _("{phase} · {cases} cases, {labelled} of them labelled").format(
+        phase=count.phase, cases=count.cases, labelled=count.cases - count.open
     )
 
 

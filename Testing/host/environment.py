@@ -12,7 +12,17 @@ import slicer
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 from .natives import application as natives_application
-from .natives import ctk_buttons, ctk_numbers, io_manager, layout_manager, mrml_boxes, plot_view, segment_editor, views
+from .natives import (
+    ctk_buttons,
+    ctk_numbers,
+    dicom,
+    io_manager,
+    layout_manager,
+    mrml_boxes,
+    plot_view,
+    segment_editor,
+    views,
+)
 from .natives.ui_loader import UiLoader
 from .rules.shells import SUBSTITUTES
 from .rules.wrapping import to_wrapper, wrapper_type
@@ -28,6 +38,7 @@ SLICER_PARTS = (
     ctk_numbers,
     natives_application,
     io_manager,
+    dicom,
 )
 FILES = ("i18n", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule")
 # In the application these classes come from modules of their own as well.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +30,20 @@ def open_cohort(widget: Any, folder: Path) -> list[Any]:
     """Write a cohort of four small studies (GED4 and T2; two GED4 labelled) and open it; returns its rows."""
     from LiverSegSSLPanel.notices import Notice
 
-    data = write_small_cohort(folder)[0]
+    shutil.copytree(_small_cohort(), folder, dirs_exist_ok=True)
+    data = folder / "data"
     rows = widget.logic.openCohort(data, folder / "workspace")
     widget.panel.tell(Notice.COHORT)
     return rows
+
+
+@cache
+def _small_cohort() -> Path:
+    """Written once in a process: painting the phantom takes longer than most tests."""
+    folder = tempfile.TemporaryDirectory(prefix="small-cohort-")
+    atexit.register(folder.cleanup)
+    write_small_cohort(Path(folder.name))
+    return Path(folder.name)
 
 
 def section(widget: Any, name: str) -> Any:

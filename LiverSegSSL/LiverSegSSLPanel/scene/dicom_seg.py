@@ -129,11 +129,12 @@ def _remove(scene: Any, node: Any) -> None:
 
 
 def _study_of(scene: Any, node: Any) -> tuple[int, str]:
-    """The item above a node in the Subject Hierarchy, and its DICOM UID."""
+    """The item above a node in the Subject Hierarchy, and its DICOM UID; empty: there is none."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    study = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node))
-    constants = slicer.vtkMRMLSubjectHierarchyConstants
-    return study, hierarchy.GetItemUID(study, constants.GetDICOMUIDName())
+    item = hierarchy.GetItemByDataNode(node)
+    study = hierarchy.GetItemParent(item) if item else 0
+    uid = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMUIDName()
+    return study, hierarchy.GetItemUID(study, uid) if study else ""
 
 
 def _same_image(one: Any, other: Any) -> bool:

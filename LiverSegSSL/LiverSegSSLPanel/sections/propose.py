@@ -51,7 +51,6 @@ class ProposeSection(Section):
         self.panel.listen(Notice.PARAMETERS, self._later)
         self.panel.listen(Notice.READY, self._equipment_changed)
         self.panel.listen(Notice.JOB, self._heard)
-        self._refresh()
 
     def enter(self) -> None:
         self._labels_changed()
@@ -64,7 +63,7 @@ class ProposeSection(Section):
     def bind(self, parameters: Any) -> None:
         super().bind(parameters)
         self.form.bind(parameters)
-        self._later()
+        self._refresh()
 
     def unbind(self) -> None:
         super().unbind()

@@ -62,7 +62,6 @@ class ResultsSection(Section):
             self.panel.listen(notice, self._later)
         self.panel.listen(Notice.STUDY, self._later)
         self.panel.listen(Notice.JOB, self._heard)
-        self._refresh()
 
     def enter(self) -> None:
         self._labels_changed()
@@ -74,7 +73,7 @@ class ResultsSection(Section):
 
     def bind(self, parameters: Any) -> None:
         super().bind(parameters)
-        self._later()
+        self._refresh()
 
     # --- what there is ------------------------------------------------------------------------------------------
 

@@ -11,6 +11,11 @@ import qt
 NOTHING = "none"
 """What stands in the parameters where a person has unticked everything; an empty list there means: the usual choice."""
 
+MOST_ROWS = 7
+"""Of more the list scrolls."""
+
+_MARGIN = 4
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -30,7 +35,7 @@ class TickList:
     def __init__(self, widget: Any, changed: Callable[[list[str]], None]) -> None:
         self._widget = widget
         self._changed = changed
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[Entry, ...] | None = None
         widget.connect("itemChanged(QListWidgetItem*)", self._item_changed)
 
     def show(self, entries: Sequence[Entry], kept: Iterable[str]) -> None:
@@ -65,6 +70,9 @@ class TickList:
             item.setData(qt.Qt.UserRole, entry.key)
             item.setCheckState(qt.Qt.Unchecked)
             self._widget.addItem(item)
+        rows = min(max(len(entries), 1), MOST_ROWS)
+        row_height = max(self._widget.sizeHintForRow(0), self._widget.fontMetrics().height())
+        self._widget.setFixedHeight(rows * row_height + 2 * self._widget.frameWidth + _MARGIN)
 
     def _tick(self, keys: Collection[str]) -> None:
         for row in range(self._widget.count):
