@@ -80,7 +80,7 @@ class SampleStudy:
     def _poll(self) -> None:
         self._job.poll()
         if self._to_load is None:
-            self._to_load = _first_study(Path(self._job.parameters["data"]))
+            self._to_load = _first_study(self._job)
         if self._to_load:
             self._load(self._to_load.pop(0))
         elif self._job.running:
@@ -115,10 +115,13 @@ class SampleStudy:
         )
 
 
-def _first_study(data: Path) -> list[Path] | None:
-    """The images of a study that is whole; ``None``: none is yet."""
-    folders = sorted(path for path in data.glob("*/Vendor_*/*") if path.is_dir())
-    return None if not folders else sorted(file for file in folders[0].glob("*.nii.gz") if "mask" not in file.name)
+def _first_study(job: RunningJob) -> list[Path] | None:
+    """The images of the first study of the cohort, which has a label; ``None``: it is not there yet."""
+    from LiverSegSSLLib.cohort.phantom.spec import plan_studies, preset
+
+    key = plan_studies(preset(job.parameters["preset"]))[0].key
+    folder = next(Path(job.parameters["data"]).glob(f"*/Vendor_*/{key}"), None)
+    return None if folder is None else sorted(file for file in folder.glob("*.nii.gz") if "mask" not in file.name)
 
 
 def _say(sentence: str) -> None:
