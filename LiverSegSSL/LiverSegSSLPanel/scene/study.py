@@ -12,7 +12,7 @@ from typing import Any
 from LiverSegSSLLib.volume import Volume
 from LiverSegSSLPanel.scene import subject_hierarchy
 from LiverSegSSLPanel.scene.segmentations import LIVER, Label, add_segmentation, set_labels
-from LiverSegSSLPanel.scene.volumes import add_volume
+from LiverSegSSLPanel.scene.volumes import add_volume, set_grey_window
 
 STUDY = "LiverSegSSL.Study"
 PATIENT = "LiverSegSSL.Patient"
@@ -61,6 +61,7 @@ def add_phase(
 ) -> PhaseInScene:
     """Show one phase of a study: its image, and a segmentation (empty without a label), under patient and study."""
     shown = add_volume(scene, image, f"{study} {phase}")
+    set_grey_window(shown, image.array, phase == "CT")
     segmentation = add_segmentation(scene, shown, f"{study} {phase} liver", (LIVER,))
     if label is not None:
         set_labels(segmentation, label)

@@ -13,6 +13,12 @@ from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.volume import Volume
 from LiverSegSSLPanel.scene.geometry import set_geometry, world_geometry
 
+_SOFT_TISSUE_HU = (-160.0, 240.0)
+_AIR = 0.1
+"""Of the range of grey values: what is darker is not body."""
+_WHITE = 97.0
+"""Percentage of the body that is not white."""
+
 
 def add_volume(scene: Any, volume: Volume, name: str) -> Any:
     """A new scalar volume node in the scene, with display, on the volume's grid.
@@ -30,6 +36,24 @@ def add_volume(scene: Any, volume: Volume, name: str) -> Any:
     scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     return node
+
+
+def set_grey_window(node: Any, array: NDArray[Any], is_ct: bool = False) -> None:
+    """Choose what is black and what is white so that the liver can be judged; a person may change it afterwards.
+
+    Slicer's own choice reaches up to the brightest vessel, gut or fluid, which leaves the liver dark in T2 and DWI.
+
+    :param is_ct: in Hounsfield units; the usual soft tissue window.
+    """
+    low, high = _SOFT_TISSUE_HU
+    if not is_ct:
+        some = np.nan_to_num(array[::2, ::3, ::3].astype(np.float64).ravel())
+        low, top = np.percentile(some, (0.5, 99.0))
+        body = some[some > low + _AIR * (top - low)]
+        high = float(np.percentile(body, _WHITE)) if body.size else top
+    display = node.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(float(low), float(max(high, low + 1e-6)))
 
 
 def set_image(node: Any, volume: Volume) -> None:

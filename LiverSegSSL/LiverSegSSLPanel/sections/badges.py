@@ -53,4 +53,6 @@ def _paint(sign: str, colour: str) -> Any:
     painter.drawText(0, 0, wide, high, qt.Qt.AlignCenter, sign)
     painter.end()
     picture.setDevicePixelRatio(_SCALE)
-    return qt.QIcon(picture)
+    icon = qt.QIcon(picture)
+    icon.addPixmap(picture, qt.QIcon.Selected)  # as it is, not tinted
+    return icon
