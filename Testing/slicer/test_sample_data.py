@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,16 @@ import pytest
 pytest.importorskip("PySide6")
 
 from Testing.slicer.panels import MODULE, NAME
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built-in study that was made before."""
+    from LiverSegSSLPanel.logic_jobs import JobLogic
+
+    folder = tmp_path_factory.mktemp("made")
+    JobLogic().sampleCohort(folder, preset="tiny").wait(120)
+    return folder
 
 
 def offered(host: Any) -> dict[str, Any]:
@@ -27,33 +38,37 @@ def test_the_built_in_study_is_offered_with_a_picture(host: Any) -> None:
     assert Path(source["thumbnailFileName"]).is_file() and "uris" not in source
 
 
-@pytest.mark.parametrize("kind", ["host", "headless_host"])
-def test_a_click_computes_it_and_loads_a_study(
-    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def load(host: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Click the study, twice, and wait until it is there; what was said."""
     import slicer
 
-    host = request.getfixturevalue(kind)
     source = offered(host)
     from LiverSegSSLPanel import sample_data
 
     monkeypatch.setattr(sample_data, "PRESET", "tiny")
-    said = []
+    said: list[str] = []
     slicer.modules.SampleDataWidget = type("Widget", (), {"logMessage": staticmethod(said.append)})
     source["customDownloader"](source)
     source["customDownloader"](source)  # impatience changes nothing
     host.process(lambda: said[-1].startswith("The whole cohort is in"), 60)
     data = sample_data.sample_folder() / "data"
     assert said[0] == "Computing the built-in study …" and str(data) in said[-1]
-    (first,) = (mask.parent for mask in data.glob("*/Vendor_*/*/mask_GED4.nii.gz"))
-    images = sorted(file.name.removesuffix(".nii.gz") for file in first.glob("*.nii.gz") if "mask" not in file.name)
+    (labelled,) = (mask.parent for mask in data.glob("*/Vendor_*/*/mask_GED4.nii.gz"))
+    images = sorted(file.name.removesuffix(".nii.gz") for file in labelled.glob("*.nii.gz") if "mask" not in file.name)
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    assert sorted(node.GetName() for node in nodes) == [f"{first.name} {image}" for image in images]
+    assert sorted(node.GetName() for node in nodes) == [f"{labelled.name} {image}" for image in images]
     assert len(images) >= 2 and all(node.GetImageData().GetNumberOfPoints() > 1000 for node in nodes)
+    return said
 
-    source["customDownloader"](source)
-    host.process(lambda: said.count(said[0]) == 2 and said[-1].startswith("The whole cohort is in"), 60)
-    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2 * len(images)
+
+def test_a_click_computes_it_and_loads_a_study(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(host, monkeypatch)
+
+
+def test_it_is_computed_once(headless_host: Any, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(made, headless_host.folder / "LiverSegSSL built-in study")
+    said = load(headless_host, monkeypatch)
+    assert not any("studies are made" in sentence for sentence in said)
 
 
 def test_without_packages_it_says_where_to_get_them(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,12 +82,11 @@ def test_without_packages_it_says_where_to_get_them(host: Any, monkeypatch: pyte
     assert said == ["nibabel is not installed: open the module LiverSegSSL and install it there."]
 
 
-def test_the_logic_makes_a_cohort_that_can_be_opened(scene: Any, tmp_path: Path) -> None:
+def test_the_logic_opens_what_it_has_made(scene: Any, made: Path) -> None:
     from LiverSegSSLPanel.logic import Logic
 
     logic = Logic()
-    data = logic.sampleCohort(tmp_path, preset="tiny").wait(120)["files"]["Data"]
-    rows = logic.openCohort(data)
+    rows = logic.openCohort(made / "data")
     assert len(rows) == 3
     assert [cell.state for row in rows for cell in row.phases].count("expert") == 1
     logic.closeCohort()
