@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from LiverSegSSLLib.errors import JobError
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "LiverSegSSL"
 
@@ -91,3 +93,42 @@ def test_all_that_the_library_requires_is_asked_for():
     names = {re.match(r"[A-Za-z0-9._-]+", line)[0].lower() for line in required}
     beneath = {"markupsafe", "pillow"}  # of jinja2 and matplotlib
     assert {name.lower() for name in JOB_NEEDS.values()} == names - beneath
+
+
+def test_slicers_own_python_is_the_launcher_beside_the_application(tmp_path, monkeypatch):
+    """Where Slicer keeps PythonSlicer: Linux and Windows beside the application, on a Mac in a folder of its own."""
+    from LiverSegSSLPanel.library import slicer_python
+
+    monkeypatch.setenv("PATH", "")
+    for application, launcher in (
+        ("Slicer-5.12/bin/SlicerApp-real", "Slicer-5.12/bin/PythonSlicer"),
+        ("Slicer-5.13/Slicer", "Slicer-5.13/bin/PythonSlicer"),
+        ("Slicer.app/Contents/MacOS/Slicer", "Slicer.app/Contents/bin/PythonSlicer"),
+    ):
+        place = tmp_path / launcher
+        place.parent.mkdir(parents=True, exist_ok=True)
+        assert slicer_python(tmp_path / application) == str(tmp_path / application), "there is nothing better"
+        place.touch()
+        assert slicer_python(tmp_path / application) == str(place)
+        assert slicer_python(place) == str(place)
+    assert slicer_python() == sys.executable, "a Python is itself"
+
+
+def test_another_python_does_not_get_slicers_environment(tmp_path, monkeypatch):
+    """``PYTHONHOME`` of Slicer's Python makes any other end at once: it gets what Slicer was started from."""
+    import slicer
+    from LiverSegSSLPanel.jobs import start_job
+    from LiverSegSSLPanel.library import JOB_NEEDS, job_readiness, python_environment
+
+    slicer_util = pytest.importorskip("slicer.util")
+    before = dict(os.environ)
+    monkeypatch.setattr(slicer, "app", object(), raising=False)
+    monkeypatch.setattr(slicer_util, "startupEnvironment", lambda: before)
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path / "lib" / "Python"))
+    assert python_environment(None) is None and python_environment(sys.executable) == before
+    assert job_readiness(sys.executable).ok
+    module = "LiverSegSSLLib.rounds.equipment"
+    found = start_job("look", {"modules": dict(JOB_NEEDS)}, None, sys.executable, module).wait(60)
+    assert found["missing"] == []
+    with pytest.raises(JobError):
+        start_job("look", {"modules": {}}, None, None, module).wait(60)
