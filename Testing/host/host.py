@@ -17,6 +17,7 @@ from .listening import Listening
 from .modules import ScriptedModule, core_modules
 from .natives.application import qSlicerCoreCommandOptions, qSlicerModuleManager
 from .natives.io_manager import qSlicerCoreIOManager
+from .natives.subject_hierarchy import follow_removals
 from .rules import observers, signals, timers
 from .rules.popups import POPUPS
 from .rules.settings import Settings
@@ -91,6 +92,7 @@ class Host:
         self.application_logic.SetShareDirectory("share")
         self.application_logic.SetMRMLScene(slicer.mrmlScene)
         slicer.modules = core_modules(slicer.mrmlScene, self.application_logic)
+        follow_removals(slicer.mrmlScene)
         self.application_logic.SetColorLogic(slicer.modules.colors.logic())
         self.module_manager = qSlicerModuleManager()
         self.io_manager = qSlicerCoreIOManager()

@@ -47,15 +47,16 @@ class Reviewing:
         self.host = host
         self.cohort = cohort
         self.workspace = folder / "workspace"
-        if not self.workspace.exists():
-            shutil.copytree(cohort / "workspace", self.workspace)
-        self.open()
+        shutil.copytree(cohort / "workspace", self.workspace)
+        self.open(open_module(host))
 
-    def open(self) -> None:
-        """Open the module and the cohort, and wait for the queue."""
+    def open(self, widget: Any) -> None:
+        """Open the cohort in the panel, and wait for the queue."""
         from LiverSegSSLPanel.notices import Notice
 
-        self.widget = open_module(self.host)
+        self.widget = widget
+        for one in widget.sections:
+            one.button.collapsed = type(one).__name__ != "ReviewSection"
         self.panel, self.logic = self.widget.panel, self.widget.logic
         self.section = section(self.widget, "Review")
         self.ui = self.section.ui

@@ -58,7 +58,7 @@ def test_the_strip_jumps_in_all_views_and_follows_them(review: Reviewing) -> Non
         return [views.slice_node(case).GetSliceToRAS().GetElement(2, 3) for case in views.shown]
 
     review.host.click(strip, 2, 20)
-    assert strip.current == 0 and "Slice 0 of 0 to" in review.ui.sliceLabel.text
+    assert strip.current == 0 and "Slice 0 (0 to" in review.ui.sliceLabel.text
     first = offsets()
     assert len(first) == 2 and first[0] == pytest.approx(first[1])
     review.host.press(strip, "Right")
@@ -107,3 +107,303 @@ def test_drawing_propagating_and_recording_goes_on_to_the_next_case(review: Revi
     entry = review.logic.store.history(case_id)[-1]
     assert entry.comment == "lateral edge" and 0.5 < entry.seconds < 120
     assert entry.author == ui.reviewerEdit.text != ""
+
+
+def test_shortcuts_work_in_the_section_alone(review: Reviewing) -> None:
+    host, ui = review.host, review.ui
+    case_id = review.choose(1)
+    host.press(review.widget.ui.cohortButton, "Ctrl+Return")
+    host.wait(0.1)
+    assert review.logic.store.current(case_id).state.value == "proposed", "dead outside the section"
+    host.press(review.section.case.strip, "Ctrl+Return")
+    host.process(lambda: review.panel.case_id not in ("", case_id), timeout=30)
+    review.settle()
+    assert review.logic.store.current(case_id).state.value == "accepted"
+    second = review.panel.case_id
+    host.press(ui.reviewerEdit, "Ctrl+N")  # skip
+    host.process(lambda: review.panel.case_id not in ("", second), timeout=30)
+    review.settle()
+    assert review.queue()[-1] == second.split("__")[0], "it comes later"
+    third = review.panel.case_id
+    host.press(review.section.case.strip, "Ctrl+P")
+    host.process(lambda: review.panel.case_id == second, timeout=30)
+    review.settle()
+    host.press(review.section.case.strip, "Ctrl+P")
+    host.process(lambda: review.panel.case_id == case_id, timeout=30)
+    review.settle()
+    assert not ui.backButton.enabled and third
+    assert ui.stateLabel.text == "accepted, from " + review.logic.store.current(case_id).source
+
+
+def test_rejecting_takes_a_case_out_of_the_queue_and_the_last_one_is_said(review: Reviewing) -> None:
+    ui = review.ui
+    assert [ui.phaseBox.itemText(index) for index in range(ui.phaseBox.count)] == ["All phases", "GED4", "T2"]
+    review.host.choose(ui.phaseBox, "T2")
+    assert ui.queueTable.rowCount == 2 and ui.leftLabel.text.startswith("2 of 4 left to review.")
+    first = review.choose(0)
+    review.host.click(ui.rejectButton)
+    review.host.process(lambda: review.panel.case_id not in ("", first), timeout=30)
+    review.settle()
+    last = review.panel.case_id
+    assert last.endswith("__T2") and not ui.skipButton.enabled
+    review.host.click(ui.rejectButton)
+    review.host.process(lambda: ui.messageLabel.visible, timeout=30)
+    review.settle()
+    assert ui.messageLabel.text == "That was the last case of the queue."
+    assert {review.logic.rows(text=one.split("__")[0])[0].phases[1].state for one in (first, last)} == {"rejected"}
+    review.host.choose(ui.phaseBox, "All phases")
+    assert ui.leftLabel.text == "2 left to review. You have judged 2 today."
+
+
+def test_the_reviewer_gives_a_name_once(review: Reviewing) -> None:
+    import slicer
+
+    review.host.type(review.ui.reviewerEdit, "Dr. Nowak")
+    review.host.press(review.ui.reviewerEdit, "Return")
+    assert slicer.util.settingsValue("LiverSegSSL/reviewer", "") == "Dr. Nowak"
+    case_id = review.choose(0)
+    review.host.click(review.ui.acceptButton)
+    review.host.process(lambda: review.panel.case_id not in ("", case_id), timeout=30)
+    review.settle()
+    assert review.logic.store.history(case_id)[-1].author == "Dr. Nowak"
+    assert review.ui.leftLabel.text == "3 left to review. You have judged 1 today."
+    review.open(review.host.reload("LiverSegSSL"))
+    assert review.ui.reviewerEdit.text == "Dr. Nowak"
+
+
+def test_what_was_drawn_before_a_crash_is_offered_and_put_back(review: Reviewing) -> None:
+    host, ui = review.host, review.ui
+    case_id = review.choose(0)
+    drawn = review.draw(review.liver()[2])
+    review.section.exit()  # saves at once; otherwise it does every few seconds
+    review.settle()
+    review.logic.desk.work.finish()
+    record = review.workspace / "work" / f"{case_id}.json"
+    assert record.is_file()
+    kept = record.read_bytes(), record.with_name(f"{case_id}.nii.gz").read_bytes()
+    host.close_scene()
+    again = host.reload("LiverSegSSL")
+    record.write_bytes(kept[0])
+    record.with_name(f"{case_id}.nii.gz").write_bytes(kept[1])
+    review.open(again)
+    ui = review.ui
+    host.process(lambda: ui.recoverRow.visible)
+    assert ui.recoverLabel.text.startswith(f"Unfinished work on {case_id.replace('__', ' ')} by ")
+    host.click(ui.recoverButton)
+    host.process(lambda: ui.messageLabel.text.startswith("Unfinished work"), timeout=30)
+    review.settle()
+    assert review.panel.case_id == case_id and not ui.recoverRow.visible
+    np.testing.assert_array_equal(review.drawn(), drawn)
+    host.wait(0.6)
+    review.settle()
+    assert not ui.acceptButton.enabled and ui.correctButton.enabled
+    review.section.case.editor.widget.undo()
+    host.wait(0.6)
+    review.settle()
+    assert ui.acceptButton.enabled, "undo takes it away"
+
+
+def test_work_that_is_skipped_comes_back_or_is_discarded(review: Reviewing) -> None:
+    host, ui = review.host, review.ui
+    case_id = review.choose(0)
+    drawn = review.draw(review.liver()[2])
+    host.click(ui.skipButton)
+    host.process(lambda: review.panel.case_id not in ("", case_id), timeout=30)
+    review.settle()
+    host.process(lambda: ui.recoverRow.visible)
+    host.click(ui.backButton)
+    host.process(lambda: review.panel.case_id == case_id, timeout=30)
+    review.settle()
+    np.testing.assert_array_equal(review.drawn(), drawn)
+    review.choose(2)
+    host.process(lambda: ui.recoverRow.visible)
+    host.click(ui.discardButton)
+    assert not ui.recoverRow.visible
+    assert review.logic.recoverableWork() == []
+
+
+def test_versions_are_shown_as_outlines_and_taken_back(review: Reviewing) -> None:
+    import qt
+
+    host, ui = review.host, review.ui
+    case_id = review.choose(0)
+    proposed = review.drawn()
+    drawn = review.draw(review.liver()[2])
+    host.click(ui.correctButton)
+    host.process(lambda: review.panel.case_id not in ("", case_id), timeout=30)
+    review.settle()
+    host.click(ui.backButton)
+    host.process(lambda: review.panel.case_id == case_id, timeout=30)
+    review.settle()
+    np.testing.assert_array_equal(review.drawn(), drawn)
+    ui.versionsBox.collapsed = False
+    table = ui.versionsTable
+    texts = [[table.item(row, column).text() for column in range(3)] for row in range(2)]
+    assert texts == [["2", "correction", "corrected – counts"], ["1", "atlas", "proposed"]]
+    host.click_cell(table, 0)
+    assert not ui.takeBackButton.enabled and "is the one that counts" in ui.takeBackButton.toolTip
+
+    table.item(1, 0).setCheckState(qt.Qt.Checked)
+    review.settle()
+    (outline,) = review.logic.loadedStudy().phase(case_id).overlays
+    assert outline.IsA("vtkMRMLSegmentationNode") and not outline.GetDisplayNode().GetVisibility2DFill()
+    assert outline.GetDisplayNode().GetNumberOfViewNodeIDs() == 1, "in the case's own view alone"
+    table.item(1, 0).setCheckState(qt.Qt.Unchecked)
+    assert review.logic.loadedStudy().phase(case_id).overlays == ()
+
+    host.click_cell(table, 1, 1)
+    host.click(ui.takeBackButton)
+    host.process(lambda: ui.messageLabel.text == "Version 1 counts again.", timeout=30)
+    review.settle()
+    np.testing.assert_array_equal(review.drawn(), proposed)
+    assert review.logic.store.current(case_id).version == 1
+    assert ui.queueTable.rowCount == 4, "it waits for a review again"
+    assert ui.stateLabel.text == "proposed, from atlas"
+
+
+def test_doubt_lies_over_the_image_while_it_is_wanted(review: Reviewing) -> None:
+    import slicer
+
+    host, ui = review.host, review.ui
+    case_id = review.choose(0)
+
+    def overlay() -> Any:
+        manager = slicer.app.layoutManager()
+        place = review.panel.studies.views.shown.index(review.panel.case_id) + 1
+        return manager.sliceWidget(f"LiverSegSSL{place}").mrmlSliceCompositeNode().GetForegroundVolumeID()
+
+    host.click(ui.doubtBox)
+    review.settle()
+    (node,) = review.logic.loadedStudy().phase(case_id).overlays
+    assert overlay() == node.GetID()
+    host.click(ui.probabilityBox)
+    review.settle()
+    (other,) = review.logic.loadedStudy().phase(case_id).overlays
+    assert overlay() == other.GetID() != node.GetID() and not ui.doubtBox.checked
+    review.choose(1)
+    (another,) = review.logic.loadedStudy().phase(review.panel.case_id).overlays
+    assert overlay() == another.GetID() and ui.probabilityBox.checked, "wanted for the next case too"
+    slicer.mrmlScene.RemoveNode(another)
+    host.wait(0.6)
+    assert not ui.probabilityBox.checked
+    host.click(ui.doubtBox)
+    review.settle()
+    host.click(ui.doubtBox)
+    assert review.logic.loadedStudy().phase(review.panel.case_id).overlays == () and not overlay()
+
+
+def test_a_judged_label_is_copied_to_the_other_phases_and_the_job_cancelled(review: Reviewing) -> None:
+    host, ui = review.host, review.ui
+    case_id = review.choose(0)
+    host.click(ui.acceptButton)
+    host.process(lambda: review.panel.case_id not in ("", case_id), timeout=30)
+    review.settle()
+    host.click(ui.backButton)
+    host.process(lambda: review.panel.case_id == case_id, timeout=30)
+    review.settle()
+    assert ui.copyButton.enabled, ui.copyButton.toolTip
+    host.click(ui.copyButton)
+    assert ui.copyButton.text == "Cancel"
+    host.click(ui.copyButton)
+    host.process(lambda: ui.copyButton.text != "Cancel", timeout=60)
+    assert ui.copyButton.text == "Copy to the other phases" and "was stopped" in ui.messageLabel.text
+
+
+def test_strokes_made_while_corrections_are_carried_stay(review: Reviewing) -> None:
+    host, ui = review.host, review.ui
+    review.choose(0)
+    there = review.liver()
+    review.draw(there[2])
+    host.click(ui.propagateButton)
+    host.process(lambda: ui.propagateButton.text == "Cancel", timeout=30)
+    later = review.draw(there[5])
+    host.process(lambda: ui.messageLabel.visible, timeout=120)
+    review.settle()
+    assert "was changed while its corrections were propagated" in ui.messageLabel.text
+    np.testing.assert_array_equal(review.drawn(), later)
+    host.click(ui.propagateButton)
+    host.process(lambda: ui.propagateButton.text == "Cancel", timeout=30)
+    host.click(ui.propagateButton)
+    host.process(lambda: "was stopped" in ui.messageLabel.text, timeout=60)
+    np.testing.assert_array_equal(review.drawn(), later)
+
+
+def test_a_deleted_node_is_said_and_loaded_again(review: Reviewing) -> None:
+    import slicer
+
+    ui = review.ui
+    case_id = review.choose(0)
+    phase = review.logic.loadedStudy().phase(case_id)
+    phase.image.SetName("renamed by the person")
+    slicer.mrmlScene.RemoveNode(phase.segmentation)
+    review.host.process()
+    review.settle()
+    assert "The label was deleted from the scene" in ui.messageLabel.text
+    assert not ui.acceptButton.enabled and "is not in the scene" in ui.acceptButton.toolTip
+    review.host.wait(0.6)
+    assert review.choose(0) == case_id and ui.acceptButton.enabled
+    slicer.mrmlScene.RemoveNode(review.logic.loadedStudy().phase(case_id).image)
+    review.host.process()
+    assert "The image was deleted from the scene" in ui.messageLabel.text
+    assert review.choose(0) == case_id and ui.acceptButton.enabled
+
+
+def test_a_scene_closed_in_the_middle_leaves_the_queue_and_keeps_the_work(review: Reviewing) -> None:
+    host, ui = review.host, review.ui
+    case_id = review.choose(0)
+    drawn = review.draw(review.liver()[2])
+    host.click(ui.propagateButton)
+    host.close_scene()
+    review.settle()
+    assert review.panel.case_id == "" and not ui.caseWidget.enabled and ui.queueTable.rowCount == 4
+    host.process(lambda: ui.recoverRow.visible, timeout=30)
+    assert review.choose(0) == case_id
+    host.process(lambda: "is shown again" in ui.messageLabel.text, timeout=30)
+    review.settle()
+    np.testing.assert_array_equal(review.drawn(), drawn)
+    assert (
+        review.section.case.editor.widget.segmentationNode() is review.logic.loadedStudy().phase(case_id).segmentation
+    )
+
+
+def test_a_study_that_cannot_be_read_is_said(review: Reviewing) -> None:
+    case_id = f"{review.queue()[0]}__GED4"
+    image = review.logic.case(case_id).image
+    content = image.read_bytes()
+    try:
+        image.write_bytes(content[: len(content) // 2])
+        review.host.click_cell(review.ui.queueTable, 0, 1)
+        review.settle()
+        assert "GED4" in review.ui.messageLabel.text and review.panel.case_id == ""
+    finally:
+        image.write_bytes(content)
+    assert review.choose(0) == case_id
+
+
+def test_the_module_is_left_and_entered_with_the_users_editor_untouched(review: Reviewing) -> None:
+    import slicer
+
+    mine = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+    mine.SetSingletonTag("SegmentEditor")
+    review.choose(0)
+    editor = review.section.case.editor.widget
+    editor.setActiveEffectByName("Paint")
+    review.host.leave("LiverSegSSL")
+    assert editor.activeEffect() is None and mine.GetSegmentationNode() is None
+    review.host.open("LiverSegSSL")
+    assert editor.segmentationNode() is not None
+
+
+def test_without_a_main_window_the_review_still_works(
+    headless_host: Any, proposed_cohort: Path, tmp_path: Path
+) -> None:
+    review = Reviewing(headless_host, proposed_cohort, tmp_path)
+    assert review.section.case.editor.widget is None
+    case_id = f"{review.queue()[0]}__GED4"
+    review.section.open_case(case_id)
+    review.settle()
+    assert review.panel.case_id == case_id
+    review.ui.acceptButton.click()
+    headless_host.process(lambda: review.panel.case_id not in ("", case_id), timeout=30)
+    review.settle()
+    assert review.logic.store.current(case_id).state.value == "accepted"

@@ -143,10 +143,12 @@ class ReviewSection(Section):
         self._wanted = case_id
         with self.telling():
             shown = self.panel.logic.loadedStudy()
-            phase = None if shown is None else shown.phase(case_id)
-            if phase is not None and (phase.segmentation is None or phase.image is None):
-                self.panel.studies.close()  # what a person has deleted is loaded again
-            self.panel.studies.open(split_case_id(case_id)[0], case_id)
+            study = split_case_id(case_id)[0]
+            if shown is not None and shown.key == study:
+                phase = shown.phase(case_id)
+                if phase is None or phase.segmentation is None or phase.image is None:
+                    self.panel.studies.close()  # what could not be read, or was deleted, is loaded again
+            self.panel.studies.open(study, case_id)
 
     def _act(self, name: str) -> None:
         if name == "back":

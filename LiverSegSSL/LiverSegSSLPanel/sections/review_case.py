@@ -69,8 +69,6 @@ class ReviewCase:
 
     def study_changed(self) -> None:
         """Nodes of the study have come or gone."""
-        self._overlays.look_again()
-        self.versions.look_again()
         if self.case_id:
             phase = self._phase()
             if phase is not None and phase.segmentation is None:
@@ -102,6 +100,8 @@ class ReviewCase:
         """If something was drawn since the last beat, have it compared with what was loaded."""
         if not self.case_id:
             return
+        self._overlays.look_again()
+        self.versions.look_again()
         stamp = self._panel.logic.desk.stamp(self.case_id)
         if stamp and stamp != self._stamp:
             self._stamp = stamp

@@ -71,6 +71,8 @@ class VersionTable:
         """Nodes of the study have gone: boxes of outlines that are no more are unchecked."""
         scene = slicer.mrmlScene
         gone = [one for one, node in self._outlines.items() if node is not None and not scene.IsNodePresent(node)]
+        if not gone:
+            return
         for label_id in gone:
             del self._outlines[label_id]
         self._table.blockSignals(True)

@@ -66,7 +66,7 @@ class SliceStrip(qt.QWidget):
         """What there is to say of a slice."""
         if not 0 <= index < self.count:
             return ""
-        words = [_("Slice {index} of 0 to {last}").format(index=index, last=self.count - 1)]
+        words = [_("Slice {index} (0 to {last})").format(index=index, last=self.count - 1)]
         if self.doubt:
             words.append(_("doubt: {voxels} voxels").format(voxels=round(self.doubt[index])))
         if index in self.changed:

@@ -20,14 +20,14 @@ def overlay(slice_node: Any) -> QtGui.QImage | None:
             continue
         for segment_id in node.GetSegmentation().GetSegmentIDs():
             if display.GetSegmentVisibility(segment_id):
-                _paint(colours, node, segment_id, slice_node)
+                _paint(colours, node, segment_id, slice_node, bool(display.GetVisibility2DFill()))
     if not colours.any():
         return None
     pixels = np.ascontiguousarray(colours[::-1])
     return QtGui.QImage(pixels.data, wide, high, 4 * wide, QtGui.QImage.Format.Format_RGBA8888).copy()
 
 
-def _paint(colours: np.ndarray, node: Any, segment_id: str, slice_node: Any) -> None:
+def _paint(colours: np.ndarray, node: Any, segment_id: str, slice_node: Any, fill: bool) -> None:
     """Fill a segment lightly and draw its edge, in its colour. `colours`: (rows from below, columns, RGBA)."""
     inside = _resliced(node, segment_id, slice_node)
     if inside is None or not inside.any():
@@ -35,7 +35,8 @@ def _paint(colours: np.ndarray, node: Any, segment_id: str, slice_node: Any) -> 
     padded = np.pad(inside, 1)
     core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     colour = [round(255 * part) for part in node.GetSegmentation().GetSegment(segment_id).GetColor()]
-    colours[inside] = [*colour, 70]
+    if fill:
+        colours[inside] = [*colour, 70]
     colours[inside & ~core] = [*colour, 255]
 
 

@@ -38,7 +38,10 @@ _REMOVE_ALL = _TYPE.__dict__["RemoveAllObservers"]
 
 def observe_quietly(thing: Any, event: Any, callback: Callable) -> int:
     """An observer of the host itself, as the application's C++ would have: not looked for in the end."""
-    return int(_ADD(thing, event, guarded(callback, "an observer of the host", timed=False)))
+    watched = guarded(callback, "an observer of the host", timed=False)
+    if hasattr(callback, "CallDataType"):
+        watched.CallDataType = callback.CallDataType  # type: ignore[attr-defined]
+    return int(_ADD(thing, event, watched))
 
 
 def live_observers() -> list[Observer]:
