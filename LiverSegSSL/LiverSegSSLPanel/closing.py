@@ -58,9 +58,9 @@ class Closing:
         if not jobs or not self._window.visible:  # a Mac may send a second event to the window that is closed
             return True
         box = qt.QMessageBox(self._window)
-        box.setIcon(qt.QMessageBox.Question)
-        box.setWindowTitle(_("Jobs are running"))
-        box.setText(_question(jobs))
+        box.icon = qt.QMessageBox.Question
+        box.windowTitle = _("Jobs are running")
+        box.text = _question(jobs)
         # On a Mac a native window tells buttons of one role apart badly: each has a role of its own.
         go_on = box.addButton(_("Leave them running"), qt.QMessageBox.AcceptRole) if _lasting(jobs) else None
         stop = box.addButton(_("Stop them"), qt.QMessageBox.DestructiveRole)

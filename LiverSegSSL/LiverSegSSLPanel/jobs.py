@@ -54,7 +54,7 @@ class RunningJob:
     @property
     def detached(self) -> bool:
         """Whether it goes on when Slicer ends."""
-        return self._handle.job.detached
+        return self._handle.job.detached or isinstance(self._handle, FoundJob)
 
     @property
     def running(self) -> bool:

@@ -140,6 +140,7 @@ def job_readiness(python: str | Path | None = None) -> Readiness:
             timeout=_ASK_S,
             check=False,
             env=python_environment(python),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         version, missing = json.loads(answer.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError):

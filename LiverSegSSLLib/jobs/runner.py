@@ -126,7 +126,7 @@ def start(job: Job, python: str | Path | None = None, environment: Mapping[str, 
         [library, *filter(None, [child_environment.get("PYTHONPATH", "")])]
     )
     options: dict[str, Any] = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined,unused-ignore]
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}  # type: ignore[attr-defined,unused-ignore]
         if sys.platform == "win32"
         else {"start_new_session": True}
     )

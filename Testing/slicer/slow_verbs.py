@@ -20,3 +20,7 @@ def slow_count(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
     for number in range(parameters["to"]):
         report.progress("counting", number + 1, parameters["to"])
     return {"sum": sum(range(parameters["to"]))}
+
+
+export = slow_count
+"""The same under the name of a verb that ends with Slicer."""
