@@ -63,6 +63,14 @@ class TrainedModel:
     trained: datetime
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from: the cohort as a table, and models, newest first."""
+
+    rows: tuple[StudyRow, ...] = ()
+    models: tuple[TrainedModel, ...] = ()
+
+
 def labelled_cases(rows: Sequence[StudyRow]) -> list[tuple[StudyRow, PhaseCell]]:
     """The cases whose label a person vouches for, those of GED4 first."""
     found = [(row, cell) for row in rows for cell in row.phases if cell.state in VOUCHED]

@@ -9,10 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from LiverSegSSLPanel.cohort_rows import StudyRow
+from LiverSegSSLPanel.cohort_rows import StudyRow, study_rows
+from LiverSegSSLPanel.proposing import TrainedModel, trained_models
 
 if TYPE_CHECKING:
+    from LiverSegSSLLib.cohort.study import Cohort
     from LiverSegSSLLib.evaluate.tables import Moments, Summary
+    from LiverSegSSLLib.labels.store import LabelStore
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,35 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Results:
-    """``evaluation``: the newest of the workspace; ``None``: nothing has been measured."""
+    """``evaluation``: the newest of the workspace; ``None``: nothing has been measured; ``models``: newest first;
+    ``report``: the newest one."""
 
     labels: tuple[LabelCount, ...]
     evaluation: Evaluation | None
+    models: tuple[TrainedModel, ...]
+    report: Path | None
+
+
+def read_results(cohort: Cohort, store: LabelStore, workspace: Path) -> Results:
+    """What has come of a cohort. Reads the ledger once; any thread may ask.
+
+    :raises BadInputError: the table of the evaluation cannot be read.
+    """
+    labels = store.labels()
+    rows = study_rows(cohort, labels, store.decisions())
+    runs = workspace / "runs"
+    return Results(
+        count_labels(rows, {label.id: label.volume_ml for label in labels}),
+        newest_evaluation(runs.glob("*/metrics.csv")),
+        tuple(trained_models(workspace)),
+        newest_report(workspace),
+    )
+
+
+def newest_report(workspace: Path) -> Path | None:
+    """The newest report of a workspace, if there is one."""
+    reports = (workspace / "runs").glob("*/report.html")
+    return max(reports, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def count_labels(rows: Sequence[StudyRow], volumes_ml: Mapping[str, float]) -> tuple[LabelCount, ...]:

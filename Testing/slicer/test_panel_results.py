@@ -75,15 +75,15 @@ def test_without_a_cohort_everything_says_what_it_waits_for(host: Any) -> None:
 def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:
     widget, results = opened
     ui = results.ui
-    assert _cells(ui.resultsTable)[0] == ["Phase", "Vendor", "Cases", "Liver (mL)", *LABEL_STATES]
-    assert [row[:3] + row[4:] for row in _cells(ui.resultsTable)[1:]] == [
+    assert _cells(ui.resultsTable)[0] == ["Phase", "Vendor", "Cases", *LABEL_STATES, "Liver (mL)"]
+    assert [row[:-1] for row in _cells(ui.resultsTable)[1:]] == [
         ["GED4", "A", "2", "1", "–", "–", "–", "1"],
         ["GED4", "B1", "2", "1", "–", "–", "–", "1"],
         ["T2", "A", "2", "–", "–", "–", "1", "1"],
         ["T2", "B1", "2", "–", "–", "–", "1", "1"],
     ]
     expert = widget.logic.store.current(f"{LABELLED}__GED4")
-    assert _cells(ui.resultsTable)[1][3] == f"{expert.volume_ml:.0f}"
+    assert _cells(ui.resultsTable)[1][-1] == f"{expert.volume_ml:.0f}"
     assert ui.tableLabel.text == "Nothing has been measured against true masks yet."
     assert ui.predictButton.toolTip == "Choose the folder of a model, or train one first (section Retrain)."
 

@@ -10,15 +10,16 @@ from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.propose_words import outcome
-from LiverSegSSLPanel.proposing import FROM_SUPPORTS, MODEL, TrainedModel, Wish, phase_counts
-from LiverSegSSLPanel.sections.background import Background
+from LiverSegSSLPanel.proposing import FROM_SUPPORTS, MODEL, Choices, Wish, phase_counts
+from LiverSegSSLPanel.sections.asking import Asking
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.proposal_form import ProposalForm
 from LiverSegSSLPanel.sections.section import Section
+from LiverSegSSLPanel.sections.task_watch import TaskWatch
 
 if TYPE_CHECKING:
-    from LiverSegSSLPanel.cohort_rows import StudyRow
     from LiverSegSSLPanel.jobs import RunningJob
+    from LiverSegSSLPanel.task import Task
 
 _SETTLE_MS = 100
 """After the last key or notice: the ledger is not read at every one of them."""
@@ -33,32 +34,34 @@ class ProposeSection(Section):
     FILE: ClassVar[str] = "ProposeSection.ui"
 
     def setup(self) -> None:
-        self._rows: list[StudyRow] = []
-        self._models: list[TrainedModel] = []
-        self._stale = True
+        self._choices: Choices | None = None  # None: being read
+        self._question = self._asked = Wish()
+        self._refused: tuple[Wish, list[str]] | None = None
         self._blocked = False
         self.form = ProposalForm(self.ui, self._later)
         self.view = JobView(self.panel, self.ui.jobPlace.layout(), self.ui.proposeButton, _("Propose"))
         self.view.adopt(_ADOPTED, self._ended)
-        self.checks = Background(self._offer)
+        self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
+        self._choosing = Asking(self.tasks, self._begin_choices, self._chosen_from)
+        self._doubting = Asking(self.tasks, self._begin_why_not, self._found_out)
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLE_MS)
         self._timer.connect("timeout()", self._refresh)
         self.ui.proposeButton.connect("clicked()", self._toggle)
-        for notice in (Notice.COHORT, Notice.LABELS):
-            self.panel.listen(notice, self._labels_changed)
+        self.panel.listen(Notice.COHORT, self._cohort_changed)
+        self.panel.listen(Notice.LABELS, self._choosing.ask)
         self.panel.listen(Notice.PARAMETERS, self._later)
         self.panel.listen(Notice.READY, self._equipment_changed)
         self.panel.listen(Notice.JOB, self._heard)
 
     def enter(self) -> None:
-        self._labels_changed()
+        self._choosing.ask()
 
     def cleanup(self) -> None:
         self._timer.stop()
         self._timer.disconnect("timeout()", self._refresh)
-        self.checks.cleanup()
+        self.tasks.cleanup()
 
     def bind(self, parameters: Any) -> None:
         super().bind(parameters)
@@ -71,24 +74,37 @@ class ProposeSection(Section):
 
     # --- what is there, what would be done ----------------------------------------------------------------------
 
-    def _labels_changed(self) -> None:
-        self._stale = True
+    def _cohort_changed(self) -> None:
+        self._choices = None
+        self._choosing.ask()
         self._later()
 
+    def _begin_choices(self) -> Task[Choices] | None:
+        return self.panel.logic.beginChoices() if self.panel.has_cohort else None
+
+    def _chosen_from(self, choices: Choices) -> None:
+        if self.panel.has_cohort:
+            self._choices = choices
+            self._refresh()
+
     def _equipment_changed(self) -> None:
-        self.checks.forget()
+        self._refused = None
         self._later()
+
+    def _begin_why_not(self) -> Task[list[str]]:
+        self._asked = self._question
+        return self.panel.logic.beginWhyNot(self._asked)
+
+    def _found_out(self, refusals: list[str]) -> None:
+        self._refused = (self._asked, refusals)
+        self._offer()
 
     def _later(self) -> None:
         self._timer.start()
 
     def _refresh(self) -> None:
-        if self._stale:
-            self._stale = False
-            there = self.panel.has_cohort
-            self._rows = self.panel.logic.rows() if there else []
-            self._models = self.panel.logic.trainedModels() if there else []
-        self.form.show(self._rows, self._models)
+        choices = self._choices or Choices()
+        self.form.show(choices.rows, choices.models)
         self._offer()
 
     def _offer(self) -> None:
@@ -104,14 +120,22 @@ class ProposeSection(Section):
             return [*missing, _("Open a cohort first (section Cohort).")]
         if self.view.blocked:
             missing.append(_("Another job is at work on this cohort: wait for it, or cancel it."))
+        if self._choices is None:
+            return [*missing, _("Reading the labels …")]
         wish = self.form.wish()
-        missing += self._lacking(wish)
-        # What is ticked makes no difference to the library.
-        question = replace(wish, targets=(), supports=())
-        refusals = self.checks.ask(question, lambda: self.panel.logic.whyNotMakeLabels(question))
-        return [*missing, *(refusals if refusals is not None else [_("Looking whether all is there …")])]
+        return [*missing, *self._lacking(wish, self._choices), *self._refusals(wish)]
 
-    def _lacking(self, wish: Wish) -> list[str]:
+    def _refusals(self, wish: Wish) -> list[str]:
+        """What the library has against it. What is ticked makes no difference to that."""
+        question = replace(wish, targets=(), supports=())
+        if self._refused is not None and self._refused[0] == question:
+            return self._refused[1]
+        if question != self._question or self._refused is None:
+            self._question = question
+            self._doubting.ask()
+        return [_("Looking whether all is there …")]
+
+    def _lacking(self, wish: Wish, choices: Choices) -> list[str]:
         lacking = []
         if wish.method != MODEL and self.form.supports.empty:
             lacking.append(_("No case is labelled: put a mask beside an image, or draw one in Review."))
@@ -119,7 +143,7 @@ class ProposeSection(Section):
             lacking.append(_("Tick a labelled case to propose from."))
         if not wish.targets:
             lacking.append(_("Tick a phase to propose for."))
-        elif not sum(count.open for count in phase_counts(self._rows) if count.phase in wish.targets):
+        elif not sum(count.open for count in phase_counts(choices.rows) if count.phase in wish.targets):
             lacking.append(_("Every case of the ticked phases has a label of a person."))
         if wish.method == MODEL and not wish.model:
             lacking.append(_("Choose the folder of a model, or train one first (section Retrain)."))

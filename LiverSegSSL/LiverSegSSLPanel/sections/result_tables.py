@@ -17,7 +17,7 @@ _STATES = ("expert", "corrected", "accepted", "proposed")
 def label_columns() -> list[str]:
     """Titles of the columns of :func:`label_rows`."""
     states = [_("Expert"), _("Corrected"), _("Accepted"), _("Proposed"), _("None")]
-    return [_("Phase"), _("Vendor"), _("Cases"), _("Liver (mL)"), *states]
+    return [_("Phase"), _("Vendor"), _("Cases"), *states, _("Liver (mL)")]
 
 
 def label_rows(counts: Sequence[LabelCount]) -> list[list[str]]:
@@ -26,7 +26,7 @@ def label_rows(counts: Sequence[LabelCount]) -> list[list[str]]:
     for count in counts:
         states = [count.states.get(state, 0) for state in _STATES]
         numbers = [str(number or "–") for number in (*states, count.cases - sum(states))]
-        rows.append([count.phase, count.vendor or "–", str(count.cases), count.volume_ml.text(0), *numbers])
+        rows.append([count.phase, count.vendor or "–", str(count.cases), *numbers, count.volume_ml.text(0)])
     return rows
 
 

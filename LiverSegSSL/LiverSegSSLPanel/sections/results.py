@@ -9,20 +9,21 @@ import ctk
 import qt
 from slicer.i18n import tr as _
 
-from LiverSegSSLLib.errors import LiverSegError
 from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.propose_words import outcome
 from LiverSegSSLPanel.proposing import entries
+from LiverSegSSLPanel.sections.asking import Asking
 from LiverSegSSLPanel.sections.export_box import ExportBox
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.model_choice import ModelChoice
 from LiverSegSSLPanel.sections.result_tables import fill, label_columns, label_rows, measure_columns, measure_rows
 from LiverSegSSLPanel.sections.section import Section
+from LiverSegSSLPanel.sections.task_watch import TaskWatch
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
-    from LiverSegSSLPanel.proposing import TrainedModel
     from LiverSegSSLPanel.results import Evaluation, Results
+    from LiverSegSSLPanel.task import Task
 
 _SETTLE_MS = 150
 _LABELS = ""
@@ -35,9 +36,10 @@ class ResultsSection(Section):
 
     def setup(self) -> None:
         ui, place = self.ui, self.ui.jobPlace.layout()
-        self._models: list[TrainedModel] = []
         self._results: Results | None = None
-        self._stale, self._blocked = True, False
+        self._blocked = False
+        self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
+        self._reading = Asking(self.tasks, self._begin_results, self._read)
         self.model = ModelChoice(ui.modelBox, ui.modelPath, lambda folder: self._keep("predictModel", folder))
         self.predicting = JobView(self.panel, place, ui.predictButton, _("Segment every phase"))
         self.measuring = JobView(self.panel, place, ui.evaluateButton, _("Measure"))
@@ -56,20 +58,23 @@ class ResultsSection(Section):
         ui.truthPath.connect("currentPathChanged(QString)", self._truth_typed)
         ui.shownBox.connect("currentIndexChanged(int)", self._show_table)
         ui.resultsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        for notice in (Notice.COHORT, Notice.LABELS):
-            self.panel.listen(notice, self._labels_changed)
+        self.panel.listen(Notice.COHORT, self._cohort_changed)
+        self.panel.listen(Notice.LABELS, self._reading.ask)
         for notice in (Notice.PARAMETERS, Notice.READY):
             self.panel.listen(notice, self._later)
         self.panel.listen(Notice.STUDY, self._later)
         self.panel.listen(Notice.JOB, self._heard)
+        self._show_table()
 
     def enter(self) -> None:
-        self._labels_changed()
+        self._reading.ask()
+        self._later()
 
     def cleanup(self) -> None:
         self._timer.stop()
         self._timer.disconnect("timeout()", self._refresh)
         self.export.cleanup()
+        self.tasks.cleanup()
 
     def bind(self, parameters: Any) -> None:
         super().bind(parameters)
@@ -77,38 +82,37 @@ class ResultsSection(Section):
 
     # --- what there is ------------------------------------------------------------------------------------------
 
-    def _labels_changed(self) -> None:
-        self._stale = True
+    def _cohort_changed(self) -> None:
+        self._results = None
+        self._reading.ask()
+        self._show_table()
         self._later()
+
+    def _begin_results(self) -> Task[Results] | None:
+        return self.panel.logic.beginResults() if self.panel.has_cohort else None
+
+    def _read(self, results: Results) -> None:
+        if not self.panel.has_cohort:
+            return
+        is_new = self._results is None or results.evaluation != self._results.evaluation
+        self._results = results
+        self._list_sources(results.evaluation, is_new)
+        self._show_table()
+        self._refresh()
 
     def _later(self) -> None:
         self._timer.start()
 
     def _refresh(self) -> None:
-        if self.panel.parameters is None:
+        parameters, results = self.panel.parameters, self._results
+        if parameters is None:
             return
-        if self._stale:
-            self._stale = False
-            self._read()
-        self.model.show(self._models, self.panel.parameters.predictModel)
+        self.model.show(results.models if results is not None else (), parameters.predictModel)
         self.ui.modelPath.visible = self.model.asks_path
-        if self.ui.truthPath.currentPath != self.panel.parameters.truthFolder:
-            self.ui.truthPath.currentPath = self.panel.parameters.truthFolder
+        if self.ui.truthPath.currentPath != parameters.truthFolder:
+            self.ui.truthPath.currentPath = parameters.truthFolder
         self._offer()
-        self.export.show(self._results.labels if self._results is not None else ())
-
-    def _read(self) -> None:
-        before = self._results.evaluation if self._results is not None else None
-        self._models, self._results = [], None
-        if self.panel.has_cohort:
-            try:
-                self._models = self.panel.logic.trainedModels()
-                self._results = self.panel.logic.results()
-            except (LiverSegError, OSError) as error:
-                self.say(str(error), wrong=True)
-        evaluation = self._results.evaluation if self._results is not None else None
-        self._list_sources(evaluation, is_new=evaluation != before)
-        self._show_table()
+        self.export.show(results.labels if results is not None else ())
 
     def _list_sources(self, evaluation: Evaluation | None, is_new: bool) -> None:
         """What the table can show; a new evaluation is shown, its last source first of all."""
@@ -158,7 +162,7 @@ class ResultsSection(Section):
             _("Compare proposals and predictions with the true masks, named <study>__<phase>.nii.gz."),
         )
         self.reporting.offer(self._wanting(self.reporting), _("Write what has been done and found into one HTML file."))
-        report = self.panel.logic.reportPath() if self.panel.has_cohort else None
+        report = self._results.report if self._results is not None else None
         self.ui.openButton.enabled = report is not None
         self.ui.openButton.toolTip = str(report) if report is not None else _("No report has been written yet.")
 
@@ -205,10 +209,10 @@ class ResultsSection(Section):
             self.say(outcome(job.result))
 
     def _measured(self, job: RunningJob) -> None:
-        self._labels_changed()
+        self._reading.ask()
 
     def _open_report(self) -> None:
-        report = self.panel.logic.reportPath()
+        report = self._results.report if self._results is not None else None
         if report is not None:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(report)))
 

@@ -36,6 +36,10 @@ class TaskWatch:
         self._followed.append((task, done, failed or self._failed))
         self._timer.start()
 
+    def tell(self, text: str) -> None:
+        """Say what has gone wrong."""
+        self._failed(text)
+
     @property
     def busy(self) -> bool:
         """Whether anything is under way."""
