@@ -242,4 +242,4 @@ class LiverSegSSLTest(ScriptedLoadableModuleTest):
         from LiverSegSSLPanel.self_test import run_story
 
         self.setUp()
-        run_story(self)
+        run_story(self, LiverSegSSLLogic)
