@@ -209,6 +209,8 @@ class SetupSection(Section):
         return self.panel.logic.equip("install", steps=[self._needed_for_jobs()])
 
     def _pip_ended(self, job: RunningJob) -> None:
+        for view in (self._installing, self._installing_sam2):
+            view.hide()  # said below, with the log
         error = job.error()
         self._ended(Outcome(error is None, _("Installed.") if error is None else str(error), job.log()))
 
@@ -247,6 +249,7 @@ class SetupSection(Section):
     def _made(self, job: RunningJob) -> None:
         if job.error() is not None:
             return
+        self._trying.hide()
         data = job.result["files"]["Data"]
         self.say(_("The built-in study is in {folder}. Go on with Cohort.").format(folder=data))
         if self.panel.parameters is not None:

@@ -30,7 +30,6 @@ class WeightsBox:
         self._panel = section.panel
         self._changed = changed
         self._equipment: Equipment | None = None
-        self._said = ""
         ui = section.ui
         self._fetching = JobView(self._panel, ui.fetchPlace, ui.fetchButton, _("Download …"))
         ui.weightsCombo.connect("currentIndexChanged(int)", self._update)
@@ -103,6 +102,7 @@ class WeightsBox:
         return bool(slicer.util.confirmOkCancelDisplay(question, _("Pretrained weights")))
 
     def _ended(self, job: RunningJob) -> None:
+        self._fetching.hide()
         error = job.error()
         done = {
             "fetch_weights": _("The weights are on this computer."),
