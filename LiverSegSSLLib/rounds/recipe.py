@@ -23,8 +23,31 @@ NETWORK = "network"
 """The proposal method of later rounds: the last round's model on cases it was not trained on."""
 
 
+LARGEST = 1 << 20
+"""Bytes of a recipe file."""
+
+
+class _PlainYaml(yaml.SafeLoader):
+    """YAML of plain values: nothing that runs, no key twice (the last would win silently), and no references: ten lines
+    of them make ten thousand million values."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                problem="references are not used here", problem_mark=self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise yaml.MarkedYAMLError(problem=f"the key {name} stands there twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ProposeStep(_Strict):
@@ -159,7 +182,11 @@ def parse_recipe(text: str, where: str, changes: Iterable[str] = ()) -> Recipe:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise RecipeError("is too large for a recipe", path)
+        return content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
         raise RecipeError(f"cannot be read ({reason})", path) from None
@@ -167,7 +194,7 @@ def _read(path: Path) -> str:
 
 def _parse_yaml(text: str, where: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_PlainYaml)  # a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark is not None else ""
