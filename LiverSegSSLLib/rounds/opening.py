@@ -16,7 +16,7 @@ from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.propose.proposer import make_proposer
 from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.recipe import NETWORK, Recipe, load_recipe
-from LiverSegSSLLib.rounds.session import Session, register_experts
+from LiverSegSSLLib.rounds.session import Session, register_experts, without_replaced
 from LiverSegSSLLib.rounds.state import RunState, only_one
 from LiverSegSSLLib.score.registry import make_scores
 
@@ -59,7 +59,7 @@ def open_session(options: RunOptions, report: Reporter, recipe: Recipe | None = 
     cohort = read_cohort(options, report)
     with only_one(places.lock), LabelStore.open(options.workspace) as store:
         session = Session(
-            cohort=cohort,
+            cohort=without_replaced(cohort, store, report),
             store=store,
             recipe=recipe,
             places=places,

@@ -49,13 +49,16 @@ def correct_with_file(
 ) -> Label:
     """Take a corrected mask from a file: a new version of the case's newest label.
 
-    :raises LabelError: the case has no label, or its label is an expert's.
+    :raises LabelError: the case has no label or no image, or its label is an expert's.
     :raises GeometryError: the mask is not on the grid of the case's image.
     """
     from LiverSegSSLLib.volume import read_geometry
 
     label = _newest(store, case_id)
-    corrected = read_mask(mask, read_geometry(cohort.case(case_id).image))
+    case = next((case for case in cohort.cases() if case.id == case_id), None)
+    if case is None:
+        raise LabelError("is not in the cohort", case_id, "look whether its image was moved, or cannot be read")
+    corrected = read_mask(mask, read_geometry(case.image))
     return store.correct(label.id, corrected, author=author, seconds=seconds, comment=comment)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case, Cohort, Phase
@@ -19,6 +20,7 @@ from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.recipe import Recipe
 from LiverSegSSLLib.rounds.state import RunState
 from LiverSegSSLLib.types import Score
+from LiverSegSSLLib.volume import read_geometry
 
 FIXED = (LabelState.EXPERT, LabelState.CORRECTED, LabelState.ACCEPTED)
 """States a person has vouched for: trained on in every fold, never proposed for again."""
@@ -72,6 +74,30 @@ class Session:
         workers = max(1, min(self.workers or cores, items))
         with open_executor(self.where, workers) as executor:
             yield executor, max(1, cores // workers)
+
+
+def without_replaced(cohort: Cohort, store: LabelStore, report: Reporter) -> Cohort:
+    """The cohort without the cases whose image lies on another grid than the labels that were made of it; each is told.
+
+    One replaced image must not stop the others.
+    """
+    grids = {label.case_id: label.grid for label in store.labels()}
+    replaced = {
+        case.id
+        for case in cohort.cases()
+        if case.id in grids and not grids[case.id].same_grid(read_geometry(case.image))
+    }
+    if not replaced:
+        return cohort
+    remedy = "put the old image back, or begin a new workspace"
+    for case_id in sorted(replaced):
+        report.warn(f"{case_id}: its labels lie on another grid than its image, which is left out – {remedy}", "cohort")
+    studies = []
+    for study in cohort.studies:
+        cases = {phase: case for phase, case in study.cases.items() if case.id not in replaced}
+        if cases:
+            studies.append(replace(study, cases=MappingProxyType(cases)))
+    return replace(cohort, studies=tuple(studies))
 
 
 def register_experts(session: Session) -> dict[str, str]:
