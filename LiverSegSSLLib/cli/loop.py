@@ -10,6 +10,7 @@ import click
 from LiverSegSSLLib.cli.follow import run_job
 from LiverSegSSLLib.cli.options import cohort_options, job_options, recipe_options, require_data
 from LiverSegSSLLib.cli.show import show_result
+from LiverSegSSLLib.errors import WorkspaceError
 from LiverSegSSLLib.rounds.places import default_workspace, job_folder
 
 TRUTH = click.option(
@@ -31,10 +32,23 @@ def _go(verb: str, data: Path, options: dict[str, Any]) -> int:
         "workspace": str(workspace),
         **{key: _plain(value) for key, value in options.items() if value is not None},
     }
-    code, result = run_job(verb, parameters, job_folder(workspace, verb), as_json)
+    code, result = run_job(verb, parameters, _made(job_folder(workspace, verb)), as_json)
     if result and not as_json:
         show_result(verb, result)
     return code
+
+
+def _made(folder: Path) -> Path:
+    """The folder of a job, made before the job: two processes write into it.
+
+    :raises WorkspaceError: it cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot be made ({error.strerror})"
+        raise WorkspaceError(what, folder, "choose another folder with --workspace") from None
+    return folder
 
 
 def _plain(value: Any) -> Any:

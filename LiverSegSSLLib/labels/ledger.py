@@ -184,7 +184,7 @@ class Ledger:
         """Make the tables where there are none; returns the id of the workspace that the ledger belongs to.
 
         :param used: the workspace had a ledger before, so this must be it.
-        :raises WorkspaceError: the tables are of a newer program, or there are none although there should be.
+        :raises WorkspaceError: the tables are of another version of the program, or there are none and should be.
         """
         if self._sqlite:
             self._set_wal()
@@ -200,6 +200,9 @@ class Ledger:
             if row.schema_version > SCHEMA_VERSION:
                 what = f"was written by a newer LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
                 raise WorkspaceError(what, self.where, "update LiverSegSSL to open it")
+            if row.schema_version < SCHEMA_VERSION:
+                what = f"was written by an older LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
+                raise WorkspaceError(what, self.where, "open it with the version that wrote it")
             return row.id
 
     def close(self) -> None:

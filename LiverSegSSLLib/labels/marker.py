@@ -27,11 +27,12 @@ def read_marker(workspace: Path) -> Marker | None:
     """
     path = workspace / WORKSPACE_MARKER
     try:
-        return Marker(**json.loads(path.read_text(encoding="utf-8")))
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return Marker(str(data["workspace"]), str(data["ledger"]))  # a newer program may say more
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
-        what = f"the workspace's marker is damaged ({error})"
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        what = f"the workspace's marker is damaged ({type(error).__name__})"
         raise WorkspaceError(what, path, "delete this one file; it is made again from the ledger") from None
 
 

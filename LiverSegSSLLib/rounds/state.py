@@ -37,7 +37,7 @@ class RunState:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             schema, self._stages = int(data["schema"]), dict(data["stages"])
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise WorkspaceError("is damaged", path, "delete it: finished labels and models are found again") from None
         if schema > SCHEMA:
             raise WorkspaceError("was written by a newer version", path, "update LiverSegSSL")
