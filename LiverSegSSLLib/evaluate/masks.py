@@ -92,8 +92,8 @@ def measure_files(
 ) -> Measures | Problem:
     """Measure one pair of files, or say why not."""
     try:
-        truth = read_mask(pair.truth, value=pair.truth_value)
-        mask = read_mask(pair.mask, truth.geometry)
+        mask = read_mask(pair.mask)
+        truth = read_mask(pair.truth, mask.geometry, pair.truth_value)  # of the two the given file is named
     except BadInputError as error:
         where = f"{pair.case.id} ({pair.source}): {error.where}" if error.where else f"{pair.case.id} ({pair.source})"
         return Problem(where, error.what, error.remedy)

@@ -77,11 +77,20 @@ def make_proposer(name: str, options: Mapping[str, Any]) -> Proposer:
     for option in options:
         if option not in known:
             raise RecipeError(f"there is no option {option!r}", where, advice(str(option), known))
+        _require_kind(option, options[option], known[option].default, where)
     try:
         proposer: Proposer = kind(**options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise RecipeError(str(error), where) from None
     return proposer
+
+
+def _require_kind(option: str, value: object, default: object, where: str) -> None:
+    """Where the default is a number, a yes or no, or a word, so must the value be."""
+    kinds = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
+    allowed = kinds.get(type(default))
+    if allowed is not None and (not isinstance(value, allowed) or isinstance(value, bool) != (allowed == (bool,))):
+        raise RecipeError(f"{option} cannot be {str(value)[:40]!r}", where, f"give something like {default!r}")
 
 
 def seed_for(seed: int, target: Case, support: Support) -> int:
