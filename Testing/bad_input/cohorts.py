@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from Testing.bad_input.entry import Entry, of_cohort
+from Testing.bad_input.entry import Entry, after, of_cohort
 from Testing.bad_input.place import CASES, OTHERS, Place
 from Testing.bad_input.writers import ORIGIN, body_and_liver, dicom, nifti, packed
 
@@ -238,12 +238,7 @@ FOLDERS = (
 
 def _whole(name: str, change: Callable[[Place], object], says: str, *more: str) -> Entry:
     """The cohort as a whole is bad."""
-
-    def arrange(place: Place) -> list[str]:
-        change(place)
-        return ["inspect", str(place.data), *more]
-
-    return Entry(name, arrange, says, 2)
+    return Entry(name, after(change, lambda place: ["inspect", str(place.data), *more]), says, 2)
 
 
 def _emptied(place: Place) -> None:

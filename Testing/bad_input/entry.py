@@ -30,14 +30,20 @@ class Entry:
     kind: str = ""
 
 
-def inspected(change: Callable[[Place], object]) -> Arrange:
-    """Change the cohort, then inspect it."""
+def after(change: Callable[[Place], object], arguments: Arrange) -> Arrange:
+    """Change the place, then the command line."""
 
     def arrange(place: Place) -> list[str]:
         change(place)
-        return ["inspect", str(place.data)]
+        return arguments(place)
 
     return arrange
+
+
+def inspected(change: Callable[[Place], object]) -> Arrange:
+    """Change the cohort, then inspect it."""
+
+    return after(change, lambda place: ["inspect", str(place.data)])
 
 
 def of_cohort(

@@ -63,7 +63,7 @@ class Place:
 
     def labels(self) -> dict[str, tuple[object, ...]]:
         """Every label in the ledger, by id, with its state and the bytes of its file; none without a ledger."""
-        if not self.ledger.is_file():
+        if not self.ledger.is_file() or not self.ledger.stat().st_size:
             return {}
         try:
             with sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True) as ledger:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from LiverSegSSLLib.cohort.index import open_cohort
-from Testing.bad_input import cohorts
+from Testing.bad_input import cohorts, requests, weights, workspaces
 from Testing.bad_input.conftest import Answer
 from Testing.bad_input.entry import Entry
 from Testing.bad_input.place import Place
 
-ENTRIES = (*cohorts.ENTRIES,)
+ENTRIES = (*cohorts.ENTRIES, *requests.ENTRIES, *workspaces.ENTRIES, *weights.ENTRIES)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
@@ -33,9 +33,8 @@ def test_it_is_answered(
     assert answer.code == entry.code, answer.text
     assert "Traceback" not in answer.text and "unexpected" not in answer.text
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", answer.text)  # nothing that steers a terminal
-    if entry.code:
-        errors = [line for line in answer.text.splitlines() if re.search(r"(^|\d )Error: ", line)]
-        assert len(errors) == 1
+    errors = [line for line in answer.text.splitlines() if re.search(r"(^|\d )Error: ", line)]
+    assert len(errors) == ((entry.code > 0 and arguments[0] != "doctor") or entry.name == "workspace-not-there")
     if entry.goes_on is not None:
         assert {case.id for case in open_cohort(place.data).cases()} == entry.goes_on
     assert place.sources() == sources
