@@ -85,9 +85,11 @@ class StudyOpening:
         self._panel.tell(Notice.LOADING)
 
     def scene_closes(self) -> None:
-        """A scene is about to be closed: what is on its way does not arrive any more."""
+        """A scene is about to be closed: what is on its way does not arrive any more, and the user's layout comes back
+        (now: when the scene is closed, Slicer takes up again whatever layout was the last one)."""
         self._stop()
         self._panel.look_at("")
+        self.views.restore()
 
     def scene_opened(self) -> None:
         """Another scene is there, perhaps with a study of ours in it."""
