@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.events import Event
-from LiverSegSSLLib.jobs.job import Job, parse_event, read_events
+from LiverSegSSLLib.jobs.job import Job, parse_event
 from LiverSegSSLLib.jobs.runner import kill_tree, log_tail
 
 _CLOCK_S = 60.0
 """The start of a process is reckoned from the clock, which may have been set since."""
 
 _WAKE_S = 0.05
+
+_END_BYTES = 1 << 12
 
 
 class FoundJob:
@@ -106,10 +108,9 @@ def find_jobs(folder: Path) -> list[FoundJob]:
             job = Job.from_json(record.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError):  # being written this moment, or of another version
             continue
-        events = [event for event in read_events(record.with_name("events.jsonl")) if _of_job(event, job)]
-        if not events or events[-1].data.get("state") != "running":
+        began = _last_state(record.with_name("events.jsonl"), job)
+        if began.get("state") != "running":
             continue
-        began = events[-1].data
         if began.get("host") == socket.gethostname() and _lives(int(began["pid"]), float(began["time"])):
             found.append(FoundJob(replace(job, folder=record.parent), int(began["pid"]), float(began["time"])))
     return found
@@ -118,6 +119,23 @@ def find_jobs(folder: Path) -> list[FoundJob]:
 def _of_job(event: Event, job: Job) -> bool:
     """Whether it is a state of the job itself; parts of it, the folds of a training, have states of their own."""
     return event.kind == "state" and event.stage == job.verb
+
+
+def _last_state(events: Path, job: Job) -> dict[str, Any]:
+    """What a job has said last of its state; empty: nothing. It says so at its beginning and at its end, so the ends of
+    the file are read: in between may be hundreds of thousands of lines, in the folder of every job there ever was."""
+    if not events.is_file():
+        return {}
+    with events.open("rb") as file:
+        head = file.read(_END_BYTES)
+        file.seek(max(0, events.stat().st_size - _END_BYTES))
+        tail = file.read()
+    for part in (tail, head):
+        found = [parse_event(line) for line in part.decode("utf-8", "replace").splitlines()]
+        states = [event.data for event in found if event is not None and _of_job(event, job)]
+        if states:
+            return states[-1]
+    return {}
 
 
 def _lives(pid: int, began: float) -> bool:

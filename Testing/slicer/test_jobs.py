@@ -1,5 +1,6 @@
 """Jobs as the panel sees them: progress, result, errors in one line, cancelling, another Python."""
 
+import json
 import subprocess
 import sys
 import time
@@ -128,6 +129,26 @@ def test_a_found_job_that_is_killed_has_failed(tmp_path):
     with pytest.raises(JobError, match="has ended without a word"):
         job.wait(60)
     assert job.state == "failed"
+
+
+def test_finding_jobs_does_not_read_what_they_have_said_for_months(tmp_path):
+    """The panel looks when a cohort is opened: two hundred trainings of the past are passed by their ends."""
+    leave_a_job(tmp_path)
+    progress = json.dumps({"kind": "metric", "stage": "train fold 0", "message": "", "data": {"loss": 0.1}}) + "\n"
+    for number in range(200):
+        folder = tmp_path / "jobs" / f"0-train-{number}"
+        folder.mkdir()
+        record = {"verb": "train", "parameters": {}, "folder": str(folder), "module": "m", "detached": True}
+        (folder / "job.json").write_text(json.dumps(record))
+        states = [
+            json.dumps({"kind": "state", "stage": "train", "message": "", "data": {"state": state, "time": 0.0}}) + "\n"
+            for state in ("running", "done")
+        ]
+        (folder / "events.jsonl").write_text(states[0] + progress * 5000 + states[1])
+    began = time.process_time()
+    (job,) = jobs_under_way(tmp_path)
+    assert time.process_time() - began < 0.5
+    job.cancel()
 
 
 def _alive(pid: int) -> bool:
