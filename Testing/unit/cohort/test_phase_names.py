@@ -37,6 +37,16 @@ from LiverSegSSLLib.resources import table
         ("ax vibe delay 20min", Phase.GED4),
         ("opposed-phase", Phase.OP),
         ("CT", Phase.CT),
+        # series descriptions of scanners
+        ("t1_vibe_fs_tra_20min", Phase.GED4),
+        ("eTHRIVE_HBP", Phase.GED4),
+        ("LAVA-Flex 20 min", Phase.GED4),
+        ("WATER: Ax LAVA-Flex 20min", Phase.GED4),
+        ("t1_vibe_fs_tra_bh_art", Phase.GED1),
+        ("t1_vibe_fs_tra_bh_pv", Phase.GED2),
+        ("t1_vibe_dixon_tra_bh_pre_W", Phase.T1),
+        ("t1_vibe_dixon_tra_bh_opp", Phase.OP),
+        ("t2_blade_fs_tra_p2", Phase.T2),
     ],
 )
 def test_spellings_of_phases(name: str, phase: Phase) -> None:
@@ -54,13 +64,22 @@ def test_spellings_of_phases(name: str, phase: Phase) -> None:
         ("DWI", None),
         ("ax diff_TRACEW", None),
         ("DWI_0", 0),
+        ("DWI b800", 800),
+        ("ep2d_diff_b50_400_800_TRACEW", 800),
+        ("ep2d_diff_b50_400_800_tra_p2_TRACEW_DFC_MIX", 800),
     ],
 )
 def test_b_values(name: str, b_value: int | None) -> None:
     assert parse_phase(name) == PhaseName(Phase.DWI, b_value)
 
 
-@pytest.mark.parametrize("name", ["GED5", "cor T2", "ADC", "equilibrium", "localizer", "", "_", "T", "b", "image"])
+@pytest.mark.parametrize(
+    "name",
+    ["GED5", "cor T2", "ADC", "equilibrium", "localizer", "", "_", "T", "b", "image"]
+    # maps, other contrasts and other planes of the same protocols
+    + ["ep2d_diff_b50_400_800_ADC", "ep2d_diff_b50_400_800_tra_p2_ADC_DFC_MIX", "t1_vibe_dixon_tra_bh_F"]
+    + ["FAT: Ax LAVA-Flex 20min", "t2_haste_cor", "t1_vibe_fs_cor_20min", "LAVA-Flex", "WATER: LAVA-Flex"],
+)
 def test_what_is_no_phase_is_not_guessed(name: str) -> None:
     assert parse_phase(name) is None
 
