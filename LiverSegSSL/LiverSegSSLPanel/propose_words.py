@@ -50,6 +50,13 @@ def method_line(method: str, recipe: str) -> str:
     return lines[method]
 
 
+def start_text(method: str) -> str:
+    """What the button says that starts it."""
+    if method in TRAININGS:
+        return _("Train, then predict")
+    return _("Predict") if method == MODEL else _("Propose")
+
+
 def state_name(state: str) -> str:
     """State of a label, as the panel calls it."""
     names = {

@@ -171,6 +171,7 @@ def test_a_training_is_offered_with_what_it_means(host: Any, opened: Any) -> Non
     host.choose(propose.ui.methodBox, "Train with Cross pseudo supervision (CPS), then predict")
     assert _looked(host, propose).startswith("Make labels")
     assert "Its curves are shown under Retrain." in propose.ui.methodLabel.text
+    assert propose.ui.proposeButton.text == "Train, then predict"
     assert not propose.ui.supportsList.visible, "it learns from every label of a person"
     propose.ui.advancedBox.collapsed = False
     host.choose(propose.ui.recipeBox, "cps_stunet")

@@ -41,6 +41,7 @@ class ExportBox:
         self._counts: dict[str, int] = {}
         self._todo: list[Callable[[], Path]] = []
         self._written: list[Path] = []
+        self._dicom: dict[str, tuple[bool, str]] = {}  # by phase of the loaded study: whether, else why not
         self.states = TickList(ui.statesList, self._keep_states)
         self.view = JobView(panel, ui.exportPlace.layout(), ui.exportButton, _("Export masks"))
         self._timer = qt.QTimer()
@@ -66,6 +67,13 @@ class ExportBox:
         if self._ui.exportPath.currentPath != parameters.exportFolder:
             self._ui.exportPath.currentPath = parameters.exportFolder
         self._offer()
+
+    def study_changed(self) -> None:
+        """Look which labels of the loaded study could be DICOM SEG; comparing voxels is nothing to do at every key."""
+        logic = self._panel.logic
+        study = logic.loadedStudy() if self._panel.has_cohort else None
+        phases = study.phases if study is not None else ()
+        self._dicom = {phase.phase: logic.canExportDicomSeg(phase.case_id) for phase in phases}
 
     def _offer(self) -> None:
         self.view.offer(
@@ -98,16 +106,13 @@ class ExportBox:
         self._ui.segmentationsButton.toolTip = "\n".join(missing) or tip
 
     def _offer_dicom(self, study: StudyInScene | None) -> None:
-        missing, possible = self._missing_of_study(study), []
-        if study is not None:
-            answers = {phase.phase: self._panel.logic.canExportDicomSeg(phase.case_id) for phase in study.phases}
-            possible = [phase for phase, (ok, _reason) in answers.items() if ok]
+        missing = self._missing_of_study(study)
+        possible = [phase for phase, (ok, _reason) in self._dicom.items() if ok]
+        if not possible:
             reasons: dict[str, list[str]] = {}
-            for phase, (ok, reason) in answers.items():
-                if not ok:
-                    reasons.setdefault(reason, []).append(phase)
-            left_out = [f"{', '.join(phases)}: {reason}." for reason, phases in reasons.items()]
-            missing += left_out if not possible else []
+            for phase, (_ok, reason) in self._dicom.items():
+                reasons.setdefault(reason, []).append(phase)
+            missing += [f"{', '.join(phases)}: {reason}." for reason, phases in reasons.items()]
         tip = _("Write {phases} as DICOM SEG, also into Slicer's DICOM database. The files name the patient.").format(
             phases=", ".join(possible)
         )

@@ -9,7 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.notices import Notice
-from LiverSegSSLPanel.propose_words import outcome
+from LiverSegSSLPanel.propose_words import outcome, start_text
 from LiverSegSSLPanel.proposing import FROM_SUPPORTS, MODEL, Choices, Wish, phase_counts
 from LiverSegSSLPanel.sections.asking import Asking
 from LiverSegSSLPanel.sections.job_view import JobView
@@ -49,6 +49,7 @@ class ProposeSection(Section):
         self._timer.setInterval(_SETTLE_MS)
         self._timer.connect("timeout()", self._refresh)
         self.ui.proposeButton.connect("clicked()", self._toggle)
+        self.ui.advancedBox.connect("toggled(bool)", self._later)
         self.panel.listen(Notice.COHORT, self._cohort_changed)
         self.panel.listen(Notice.LABELS, self._choosing.ask)
         self.panel.listen(Notice.PARAMETERS, self._later)
@@ -110,7 +111,8 @@ class ProposeSection(Section):
     def _offer(self) -> None:
         if self.panel.parameters is None:
             return
-        self.view.offer(self._missing(), _("Make labels for the ticked phases. Labels of persons stay as they are."))
+        tip = _("Make labels for the ticked phases. Labels of persons stay as they are.")
+        self.view.offer(self._missing(), tip, start_text(self.panel.parameters.proposeMethod))
 
     def _missing(self) -> list[str]:
         """What is wanting, a line each."""

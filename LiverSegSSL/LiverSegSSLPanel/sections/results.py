@@ -37,7 +37,7 @@ class ResultsSection(Section):
     def setup(self) -> None:
         ui, place = self.ui, self.ui.jobPlace.layout()
         self._results: Results | None = None
-        self._blocked = False
+        self._blocked, self._study_stale = False, True
         self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
         self._reading = Asking(self.tasks, self._begin_results, self._read)
         self.model = ModelChoice(ui.modelBox, ui.modelPath, lambda folder: self._keep("predictModel", folder))
@@ -62,13 +62,14 @@ class ResultsSection(Section):
         self.panel.listen(Notice.LABELS, self._reading.ask)
         for notice in (Notice.PARAMETERS, Notice.READY):
             self.panel.listen(notice, self._later)
-        self.panel.listen(Notice.STUDY, self._later)
+        for notice in (Notice.STUDY, Notice.LABELS):
+            self.panel.listen(notice, self._study_changed)
         self.panel.listen(Notice.JOB, self._heard)
         self._show_table()
 
     def enter(self) -> None:
         self._reading.ask()
-        self._later()
+        self._study_changed()
 
     def cleanup(self) -> None:
         self._timer.stop()
@@ -100,6 +101,10 @@ class ResultsSection(Section):
         self._show_table()
         self._refresh()
 
+    def _study_changed(self) -> None:
+        self._study_stale = True
+        self._later()
+
     def _later(self) -> None:
         self._timer.start()
 
@@ -112,6 +117,9 @@ class ResultsSection(Section):
         if self.ui.truthPath.currentPath != parameters.truthFolder:
             self.ui.truthPath.currentPath = parameters.truthFolder
         self._offer()
+        if self._study_stale:
+            self._study_stale = False
+            self.export.study_changed()
         self.export.show(results.labels if results is not None else ())
 
     def _list_sources(self, evaluation: Evaluation | None, is_new: bool) -> None:
