@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
 
 CATEGORY = "LiverSegSSL"
-NAME = "LiverSegSSLBuiltInStudy"
 PRESET = "demo"
 POLL_MS = 200
 STATUS_MS = 5000
@@ -37,7 +36,9 @@ def register(icons: Path) -> None:
 
     SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,
-        sampleName=NAME,
+        sampleName=_("Liver MRI in all phases (phantom)"),
+        uris=[],
+        fileNames=[],
         thumbnailFileName=str(icons / "BuiltInStudy.png"),
         customDownloader=load_sample,
     )

@@ -34,8 +34,11 @@ def offered(host: Any) -> dict[str, Any]:
 
 def test_the_built_in_study_is_offered_with_a_picture(host: Any) -> None:
     source = offered(host)
-    assert (source["category"], source["sampleName"]) == ("LiverSegSSL", "LiverSegSSLBuiltInStudy")
-    assert Path(source["thumbnailFileName"]).is_file() and "uris" not in source
+    assert (source["category"], source["sampleName"]) == (
+        "LiverSegSSL",
+        "Liver MRI in all phases (phantom)",
+    )
+    assert Path(source["thumbnailFileName"]).is_file() and not source["uris"], "nothing is downloaded"
 
 
 def load(host: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
