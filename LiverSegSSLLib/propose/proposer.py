@@ -86,8 +86,8 @@ def make_proposer(name: str, options: Mapping[str, Any]) -> Proposer:
 
 
 def _require_kind(option: str, value: object, default: object, where: str) -> None:
-    """Where the default is a number, a yes or no, or a word, so must the value be."""
-    kinds = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
+    """Where the default is a number, or a yes or no, so must the value be; the proposers look at the rest."""
+    kinds = {bool: (bool,), int: (int,), float: (int, float)}
     allowed = kinds.get(type(default))
     if allowed is not None and (not isinstance(value, allowed) or isinstance(value, bool) != (allowed == (bool,))):
         raise RecipeError(f"{option} cannot be {str(value)[:40]!r}", where, f"give something like {default!r}")
