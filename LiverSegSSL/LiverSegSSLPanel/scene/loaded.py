@@ -95,8 +95,8 @@ def _describe(scene: Any, node: Any, dicom_value: DicomValue | None) -> LoadedVo
     return LoadedVolume(
         node.GetID(),
         node.GetName() or "",
-        _above(hierarchy, item, constants.GetSubjectHierarchyLevelPatient()),
-        _above(hierarchy, item, constants.GetSubjectHierarchyLevelStudy()),
+        _above(hierarchy, item, constants.GetDICOMLevelPatient()),
+        _above(hierarchy, item, constants.GetDICOMLevelStudy()),
         "" if phase is None else phase.phase.value,
         b_value,
     )
