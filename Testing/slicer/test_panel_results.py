@@ -1,6 +1,7 @@
 """Results, as a person uses it: look at the table, measure, read the report, take the masks away."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.state import RunState
 from LiverSegSSLLib.volume import read_geometry, read_mask
 from Testing.host.natives import dicom
+from Testing.host.rules.troubles import SLOWEST
 from Testing.host.rules.wrapping import to_wrapper
 from Testing.integration.loop_cohort import write_small_cohort
 from Testing.slicer.panels import open_module, section
@@ -162,6 +164,8 @@ def test_segmentations_of_the_loaded_study_are_saved(host: Any, opened: Any, tmp
     host.click(ui.segmentationsButton)
     host.process(lambda: ui.messageLabel.text.startswith("⚠"))
     assert ui.segmentationsButton.enabled, "it can be tried again with another folder"
+    held = {where: 1000 * seconds for where, seconds in SLOWEST.items() if re.search("Results|Export|Propos", where)}
+    assert held and max(held.values()) < 100, held
 
 
 def test_dicom_seg_says_what_it_wants_and_goes_over_the_dicom_volume(
