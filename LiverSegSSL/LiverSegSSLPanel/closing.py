@@ -43,13 +43,13 @@ class Closing:
         if self._window is not None:
             self._filter = _CloseFilter(self._may_close)
             self._window.installEventFilter(self._filter)
-            slicer.app.connect("aboutToQuit()", self._stop)
 
     def cleanup(self) -> None:
-        """Ask no more."""
+        """Ask no more. Slicer, when it ends, first unloads its modules: that is the last that we hear of it."""
         if self._window is not None:
             self._window.removeEventFilter(self._filter)
-            slicer.app.disconnect("aboutToQuit()", self._stop)
+            if not self._window.visible:
+                self._stop()
             self._window = None
 
     def _may_close(self) -> bool:

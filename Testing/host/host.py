@@ -159,6 +159,13 @@ class Host:
         self._settle()
         leftovers.report(loaded, self)
 
+    def quit(self) -> None:
+        """The application ends: it unloads its modules before anybody else hears `aboutToQuit()`, as it has connected
+        itself to that first."""
+        for name in list(self.modules):
+            self.unload(name)
+        self.application.aboutToQuit.emit()
+
     def close(self) -> list[Trouble]:
         """Unload everything and put the process back as it was; the troubles."""
         try:

@@ -55,8 +55,7 @@ def test_a_job_that_is_left_running_goes_on(host: Any, widget: Any, tmp_path: Pa
     widget.panel.jobs.watch(job)
     host.expect(QUESTION, "Leave them running")
     assert host.close_window()
-    host.application.aboutToQuit.emit()
-    host.unload(NAME)
+    host.quit()
     assert job.running
     (tmp_path / "job" / "go").touch()
     assert job.wait(60) == {"sum": 3}
@@ -68,9 +67,20 @@ def test_jobs_are_stopped_when_slicer_ends_and_not_before(host: Any, widget: Any
     host.expect(QUESTION, "Stop them")
     assert host.close_window()
     assert job.running, "Slicer asks about the scene now, and the person may stay"
-    host.application.aboutToQuit.emit()
-    host.process(lambda: not job.running, 60)
-    assert job.state == "cancelled"
+    host.quit()
+    assert not job.running and job.state == "cancelled"
+
+
+def test_jobs_go_on_when_slicer_stays_after_all_and_the_panel_goes(host: Any, widget: Any, tmp_path: Path) -> None:
+    job = start_count(tmp_path / "job")
+    widget.panel.jobs.watch(job)
+    host.expect(QUESTION, "Stop them")
+    assert host.close_window()
+    host.main_window.show()  # the person has thought better of it when Slicer asked about the scene
+    host.unload(NAME)
+    assert job.running
+    (tmp_path / "job" / "go").touch()
+    assert job.wait(60) == {"sum": 3}
 
 
 def test_what_ends_with_slicer_is_named_and_cannot_be_left(host: Any, widget: Any, tmp_path: Path) -> None:
