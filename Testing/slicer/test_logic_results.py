@@ -13,6 +13,7 @@ import vtk  # noqa: E402
 from LiverSegSSLPanel.logic import Logic  # noqa: E402
 from LiverSegSSLPanel.proposing import Wish, entries, phase_counts, training_changes  # noqa: E402
 from LiverSegSSLPanel.scene import dicom_seg  # noqa: E402
+from LiverSegSSLPanel.scene.loaded import INSTANCES  # noqa: E402
 from LiverSegSSLPanel.scene.volumes import add_volume, volume_of  # noqa: E402
 
 from LiverSegSSLLib.errors import BadInputError  # noqa: E402
@@ -106,7 +107,7 @@ def test_the_dicom_volume_is_known_by_its_voxels_and_its_place(scene):
 
     def dicom(volume, name):
         node = add_volume(scene, volume, name)
-        node.SetAttribute(dicom_seg.INSTANCES, "1.2 1.3")
+        node.SetAttribute(INSTANCES, "1.2 1.3")
         return node
 
     other = image.array.copy()
@@ -125,6 +126,27 @@ def test_the_dicom_volume_is_known_by_its_voxels_and_its_place(scene):
     original.SetAndObserveTransformNodeID(transform.GetID())
     assert dicom_seg.dicom_original(scene, ours) is None, "it stands elsewhere now"
     assert dicom_seg.dicom_original(scene, add_volume(scene, volume_of(original), "moved with it")) is original
+
+
+def test_a_study_that_was_made_of_dicom_volumes_is_known_again(scene, tmp_path):
+    rng = np.random.default_rng(1)
+    cosine, sine = np.cos(0.2), np.sin(0.2)
+    oblique = (cosine, 0.0, sine, 0.0, 1.0, 0.0, -sine, 0.0, cosine)
+    geometry = Geometry((24, 20, 9), (1.1875, 1.1875, 3.3), (-101.3, 33.7, 12.9), oblique)
+    nodes = [
+        add_volume(scene, Volume(rng.integers(0, 900, (9, 20, 24)).astype(np.int16), geometry), name)
+        for name in ("t1 vibe 20min", "t2 haste")
+    ]
+    for node in nodes:
+        node.SetAttribute(INSTANCES, "1.2 1.3")
+    logic = Logic(scene)
+    choice = dict(zip((node.GetID() for node in nodes), ("GED4", "T2"), strict=True))
+    logic.beginAdopting(choice, tmp_path / "data", "study1").wait()
+    logic.openCohort(tmp_path / "data", tmp_path / "workspace")
+    study = logic.loadStudy("study1")
+    found = [dicom_seg.dicom_original(scene, phase.image).GetName() for phase in study.phases]
+    assert found == ["t1 vibe 20min", "t2 haste"]
+    logic.closeCohort()
 
 
 def test_dicom_seg_needs_a_loaded_study_and_an_exporter(logic, tmp_path):

@@ -16,11 +16,9 @@ from vtk.util import numpy_support
 from LiverSegSSLLib.errors import BadInputError, GeometryError
 from LiverSegSSLLib.volume import Volume
 from LiverSegSSLPanel.scene.geometry import node_geometry, world_geometry
+from LiverSegSSLPanel.scene.loaded import INSTANCES
 from LiverSegSSLPanel.scene.segmentations import LIVER, add_segmentation, is_drawn, mask_of, set_labels
 from LiverSegSSLPanel.scene.study import STUDY, PhaseInScene
-
-INSTANCES = "DICOM.instanceUIDs"
-"""Attribute of a volume that was loaded from DICOM: the UIDs of its images, separated by spaces."""
 
 EXPORTER = "DICOMSegmentationPlugin"
 """In Slicer itself since 5.12, before that in the extension QuantitativeReporting."""

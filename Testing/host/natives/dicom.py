@@ -41,12 +41,17 @@ class qSlicerDICOMExportable(QtCore.QObject):
 
 
 class ctkDICOMDatabase(QtCore.QObject):
-    """Which file holds which image, by SOP instance UID."""
+    """Which file holds which image, by SOP instance UID; of their tags it knows nothing."""
 
     def __init__(self, files: dict[str, str] | None = None) -> None:
         super().__init__()
         self._files = dict(files or {})
         self._inserted: list[str] = []
+
+    isOpen = QtCore.Property(bool, lambda self: True)
+
+    def instanceValue(self, uid: str, tag: str) -> str:
+        return ""
 
     def fileForInstance(self, uid: str) -> str:
         return self._files.get(uid, "")
