@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from Testing.slicer.panels import MODULE
+from Testing.slicer.panels import MODULE, NAME
 from Testing.slicer.poor_python import make_poor_python
 from Testing.slicer.setting_up import looked, open_setup, own_shelf  # noqa: F401  (a fixture)
 
@@ -89,6 +89,34 @@ def test_slicer_5_10_has_no_packaging(host: Any, poor_python: Path, monkeypatch:
     (arguments,) = called
     assert arguments[0] == "--constraint" and arguments[2:] == ["nnunetv2>=2.8,<2.9"]
     looked(host, setup)
+
+
+def test_what_was_in_use_and_replaced_wants_a_restart(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nibabel
+    import numpy as np
+    import slicer
+
+    host.load(MODULE / f"{NAME}.py")
+    from LiverSegSSLPanel.installing import install_into_slicer
+
+    assert nibabel.__version__ != "99.0"
+    kept = []
+
+    def pip_ensure(needed: list[str], constraints: str, **options: Any) -> None:
+        kept.extend(Path(constraints).read_text().splitlines())
+        facts = tmp_path / "nibabel-99.0.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: nibabel\nVersion: 99.0\n")
+
+    monkeypatch.setattr(slicer.packaging, "pip_ensure", pip_ensure)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    outcome = install_into_slicer(["nibabel>=5.2"])
+    assert outcome.ok and outcome.message == (
+        "Installed: nibabel. Restart Slicer before you go on: nibabel was in use and was replaced."
+    )
+    assert f"numpy=={np.__version__}" in kept, "what Slicer is built on stays"
 
 
 def test_a_panel_without_its_packages_shows_only_set_up_and_works_after_installing(tmp_path: Path) -> None:
