@@ -30,6 +30,8 @@ class Panel:
         """The parameter node's wrapper; ``None`` while a scene is closed."""
         self.readiness = Readiness(True)
         """Whether the Python that runs the jobs has all that they need; before it was asked, that it has."""
+        self.has_gpu: bool | None = None
+        """Whether there is a GPU that jobs would take by themselves; ``None``: it has not been asked."""
         self.case_id = ""
         """The case that is looked at, in Review and in the views."""
         self._listeners: dict[Notice, list[Listener]] = {notice: [] for notice in Notice}
@@ -53,6 +55,12 @@ class Panel:
         if case_id != self.case_id:
             self.case_id = case_id
             self.tell(Notice.CASE, case_id)
+
+    @property
+    def device(self) -> str:
+        """What jobs compute on: ``cuda``, ``mps`` or ``cpu``; ``auto``: nobody knows yet."""
+        chosen = self.logic.device
+        return chosen if chosen != "auto" or self.has_gpu is None else "cuda" if self.has_gpu else "cpu"
 
     @property
     def has_cohort(self) -> bool:

@@ -47,7 +47,7 @@ def test_the_button_lists_what_is_missing(host: Any, tmp_path: Path) -> None:
     widget = open_module(host)
     ui = section(widget, "Retrain").ui
     host.wait(0.3)
-    assert not ui.trainButton.enabled and ui.trainButton.toolTip.splitlines()[-1] == "Open a cohort first (section Cohort)."
+    assert not ui.trainButton.enabled and "Open a cohort first (section Cohort)." in ui.trainButton.toolTip.splitlines()
     open_cohort(widget, tmp_path)
     host.process(lambda: ui.trainButton.enabled)
     _change_recipe(host, ui, "learn.optoins=3")
@@ -116,7 +116,7 @@ def test_what_it_learns_from_follows_the_verdicts(host: Any, tmp_path: Path) -> 
 
 
 def test_it_says_how_long_it_takes_where_that_was_measured(host: Any, tmp_path: Path) -> None:
-    _widget, _retrain, ui = _opened(host, tmp_path)
+    widget, _retrain, ui = _opened(host, tmp_path)
     assert "more than" in ui.timeLabel.text and "choose the preset “cpu”" in ui.timeLabel.text
     host.choose(ui.presetBox, "cpu")
     host.type(ui.foldsBox, "1")
@@ -125,6 +125,16 @@ def test_it_says_how_long_it_takes_where_that_was_measured(host: Any, tmp_path: 
     host.process(lambda: "about 6 min" in ui.timeLabel.text)
     _change_recipe(host, ui, "learn.options={configuration: {patch_size: [16, 32, 32]}}")
     host.process(lambda: "has not been measured" in ui.timeLabel.text)
+    host.process(lambda: widget.panel.has_gpu is not None, timeout=60)
+    setup = section(widget, "Setup")
+    setup.button.collapsed = setup.ui.advancedBox.collapsed = False
+    host.process()
+    device = setup.ui.deviceBox
+    host.choose(device, "Graphics card (CUDA)")
+    host.process(lambda: ui.timeLabel.text == "On a GPU it has not been measured.")
+    host.choose(device, "Automatic")
+    found = "How long it takes without" if widget.panel.device == "cpu" else "On a GPU"
+    host.process(lambda: ui.timeLabel.text.startswith(found))
 
 
 def test_before_and_after_are_read_from_the_rounds(host: Any, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ class RetrainSection(Section):
 
             learn = self._recipe.learn
             expected = expected_on_processor(learn, self.form.training().rounds, usable_cores())
-            text = time_in_words(expected, learn.preset, self.panel.logic.device)
+            text = time_in_words(expected, learn.preset, self.panel.device)
         self.ui.timeLabel.text = text
         self.ui.timeLabel.visible = bool(text)
 

@@ -101,6 +101,7 @@ class SetupSection(Section):
         self._looking = None
         if job.error() is None and job.result:  # a program that is no Python may end well, having said nothing
             self._equipment = Equipment(job.result, str(self.panel.logic.python or ""))
+            self.panel.has_gpu = job.result["device"]["kind"] == "cuda"
             self._tell(self._equipment.readiness)
         else:
             self._tell(Readiness(False, self._no_python()))
@@ -275,6 +276,7 @@ class SetupSection(Section):
     def _take_device(self) -> None:
         self.panel.logic.device = self.ui.deviceBox.currentData
         settings.write("device", self.panel.logic.device)
+        self.panel.tell(Notice.READY)
         self._show()
 
     def _take_workers(self) -> None:
