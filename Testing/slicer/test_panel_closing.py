@@ -99,6 +99,14 @@ def test_what_ends_with_slicer_is_named_and_cannot_be_left(host: Any, widget: An
     host.process(lambda: not widget.panel.jobs.running, 60)
 
 
+def test_a_panel_that_is_gone_asks_no_more(host: Any, widget: Any, tmp_path: Path) -> None:
+    job = start_count(tmp_path / "job")
+    widget.panel.jobs.watch(job)
+    host.unload(NAME)
+    assert host.close_window() and not host.popups and job.running
+    job.cancel()
+
+
 def test_without_a_main_window_there_is_nothing_to_ask(headless_host: Any) -> None:
     open_module(headless_host)
     headless_host.unload(NAME)
