@@ -99,7 +99,8 @@ class Photographer:
         self.panel.parameters.proposeTargets = PHASES
         self.until(lambda: propose.ui.proposeButton.enabled)
         self.host.click(propose.ui.proposeButton)
-        self.until(lambda: not propose.view.running or propose.view.job.done > 1)
+        job = propose.view.job
+        self.until(lambda: not propose.view.running or (job.stage.startswith("round") and job.done))
         self.picture("Propose")
         self.until(lambda: not self.panel.jobs.running)
 

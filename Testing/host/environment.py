@@ -1,5 +1,6 @@
 """What the application has before any module is loaded: `qt`, `ctk`, `slicer.*`, once per process."""
 
+import ctypes
 import gc
 import os
 import sys
@@ -77,9 +78,17 @@ def application() -> natives_application.qSlicerApplication:
         running.setStyle("Fusion")
         # The host collects after every test; what was imported until now stays and need not be looked at each time.
         gc.freeze()
+        _keep_none()
     if not isinstance(running, natives_application.qSlicerApplication):
         raise RuntimeError("Another QApplication runs in this process; the host needs one of its own")
     return running
+
+
+def _keep_none() -> None:
+    """PySide6 gives back a reference to None that it never took, with every call that returns nothing: before Python
+    3.12, where None cannot die, a process that waits for minutes would end with "deallocating None"."""
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 
 def native_classes(parts: tuple, prefixes: tuple[str, ...]) -> dict[str, type]:
