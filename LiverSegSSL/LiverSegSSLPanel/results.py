@@ -45,6 +45,11 @@ class Evaluation:
     summaries: tuple[Summary, ...]
 
     @property
+    def key(self) -> tuple[str, datetime]:
+        """Tells one evaluation from another."""
+        return self.run, self.finished
+
+    @property
     def sources(self) -> list[str]:
         """What was measured: proposals of the rounds, final predictions."""
         return list(dict.fromkeys(summary.group["source"] for summary in self.summaries))

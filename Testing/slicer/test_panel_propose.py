@@ -126,19 +126,23 @@ def test_it_can_be_cancelled_and_may_die(host: Any, opened: Any) -> None:
 
 
 def test_choices_come_back_with_the_scene(host: Any, opened: Any, tmp_path: Path) -> None:
+    import slicer
+
     widget, propose = opened
     ui = propose.ui
     _tick(host, ui.supportsList, "1001-A-S3")
     _tick(host, ui.targetsList, "T2")
     ui.advancedBox.collapsed = False
-    host.type(ui.optionsText, "margin_mm=12")
+    slicer.app.clipboard().setText("margin_mm=12\nspacing_mm=4")
+    host.press(ui.optionsText, "Ctrl+V")
     host.save_scene(tmp_path / "scene.mrb")
     host.close_scene()
     host.process(lambda: propose.form.supports.ticked == ["1001-A-S3__GED4", "1001-B1-S3__GED4"])
     assert ui.methodBox.currentText == "As the recipe says"
     host.load_scene(tmp_path / "scene.mrb")
     host.process(lambda: propose.form.supports.ticked == ["1001-B1-S3__GED4"])
-    assert ui.methodBox.currentText == TRANSFER and ui.optionsText.toPlainText() == "margin_mm=12"
+    assert ui.methodBox.currentText == TRANSFER and ui.optionsText.toPlainText() == "margin_mm=12\nspacing_mm=4"
+    assert propose.form.wish().options == ("margin_mm=12", "spacing_mm=4")
     assert propose.form.targets.ticked == ["GED4"]
 
     widget.panel.parameters.proposeSupports = ["gone__GED4", "1001-A-S3__GED4"]

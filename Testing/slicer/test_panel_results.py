@@ -75,6 +75,8 @@ def test_without_a_cohort_everything_says_what_it_waits_for(host: Any) -> None:
 
 
 def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:
+    from LiverSegSSLPanel.notices import Notice
+
     widget, results = opened
     ui = results.ui
     assert _cells(ui.resultsTable)[0] == ["Phase", "Vendor", "Cases", *LABEL_STATES, "Liver (mL)"]
@@ -102,7 +104,9 @@ def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:
     assert [row[4] for row in rows] == [f"{measured[vendor].dice:.3f}" for vendor in ("A", "B1")]
     assert [row[5] for row in rows] == [f"{measured[vendor].hd95_mm:.1f}" for vendor in ("A", "B1")]
     host.choose(ui.shownBox, "Labels by state")
-    assert len(_cells(ui.resultsTable)[0]) == 9
+    widget.panel.tell(Notice.LABELS)
+    host.process(lambda: not results.tasks.busy)
+    assert len(_cells(ui.resultsTable)[0]) == 9, "what was chosen stays"
 
     assert not ui.openButton.enabled
     host.click(ui.reportButton)

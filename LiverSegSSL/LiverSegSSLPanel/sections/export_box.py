@@ -197,13 +197,13 @@ class ExportBox:
         return str(self._ui.exportPath.currentPath).strip()
 
     def _keep_folder(self, path: str) -> None:
-        self._keep("exportFolder", path.strip())
+        parameters = self._panel.parameters
+        if parameters is not None and parameters.exportFolder != path.strip():
+            parameters.exportFolder = path.strip()
+        self._offer()
 
     def _keep_states(self, states: list[str]) -> None:
-        self._keep("exportStates", states)
-
-    def _keep(self, name: str, value: Any) -> None:
         parameters = self._panel.parameters
-        if parameters is not None and getattr(parameters, name) != value:
-            setattr(parameters, name, value)
+        if parameters is not None and list(parameters.exportStates) != states:
+            parameters.exportStates = states
         self._offer()

@@ -110,7 +110,8 @@ class ProposalForm:
     def _keep(self, name: str, value: Any) -> None:
         if self._parameters is None:
             return
-        if getattr(self._parameters, name) != value:
+        known = getattr(self._parameters, name)
+        if (list(known) if isinstance(value, list) else known) != value:
             setattr(self._parameters, name, value)
         self._changed()
 

@@ -95,7 +95,8 @@ class ResultsSection(Section):
     def _read(self, results: Results) -> None:
         if not self.panel.has_cohort:
             return
-        is_new = self._results is None or results.evaluation != self._results.evaluation
+        before = self._results.evaluation if self._results is not None else None
+        is_new = results.evaluation is not None and results.evaluation.key != (before.key if before else None)
         self._results = results
         self._list_sources(results.evaluation, is_new)
         self._show_table()
