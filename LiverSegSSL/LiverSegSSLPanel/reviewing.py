@@ -35,22 +35,38 @@ StartJob = Callable[[str, Mapping[str, Any]], RunningJob]
 class Changes:
     """What has been drawn in a label since it was loaded: slices along an axis of the array ``[z, y, x]``.
 
-    ``by_axis``: the slices that differ, along each axis of the array.
+    ``by_axis``: the slices that differ, along each axis of the array. ``touched``: those of ``slices`` that the person
+    has drawn in; the others follow from a propagation.
     """
 
     axis: int
     slices: tuple[int, ...]
     by_axis: tuple[tuple[int, ...], ...]
+    touched: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Propagation:
-    """Corrections of a case on their way through its volume. ``began``: checksums of what was drawn when it began."""
+    """Corrections of a case on their way through its volume.
+
+    ``began``: checksums of what was drawn when it began; ``slices`` along ``axis`` of the array are the example.
+    """
 
     case_id: str
     job: RunningJob
     began: Checksums
     mask: Path
+    axis: int
+    slices: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """What a propagation has made of a label: the slices along ``axis`` that a person had drawn, and all checksums."""
+
+    axis: int
+    slices: tuple[int, ...]
+    checksums: Checksums
 
 
 class ReviewDesk(LabelsInScene):
@@ -66,6 +82,7 @@ class ReviewDesk(LabelsInScene):
         self.reader = ThreadPoolExecutor(2, thread_name_prefix="review-reader")
         """Runs what only reads."""
         self.work = WorkKeeper(self, store.workspace, self.writer)
+        self._carried: dict[tuple[str, str], Carried] = {}  # by segmentation node and label: the last propagation
 
     def close(self) -> None:
         """Finish writing, and let the threads go."""
@@ -79,9 +96,18 @@ class ReviewDesk(LabelsInScene):
     def changes(self, case_id: str) -> Steps[Changes]:
         """The slices in which the label differs from what was loaded, along the axis across which was drawn."""
         drawing = self.look(case_id)
-        _now, changed = yield lambda: self.changed(drawing)
-        axis = drawn_axis(changed, drawing.mask.geometry)
-        return Changes(axis, changed[axis], changed)
+        return (yield lambda: self._changes(drawing, None))
+
+    def _changes(self, drawing: Drawing, axis: int | None) -> Changes:
+        now, changed = self.changed(drawing)
+        carried = self._carried.get((drawing.node_id, drawing.label_id))
+        if axis is None:
+            axis = drawn_axis(changed, drawing.mask.geometry) if carried is None else carried.axis
+        touched = changed[axis]
+        if carried is not None and carried.axis == axis:
+            before = carried.checksums[axis]
+            touched = tuple(one for one in touched if one in carried.slices or now[axis][one] != before[one])
+        return Changes(axis, changed[axis], changed, touched)
 
     # --- carrying corrections through the volume ----------------------------------------------------------------
 
@@ -96,9 +122,8 @@ class ReviewDesk(LabelsInScene):
 
     def _propagate(self, drawing: Drawing, start: StartJob, axis: int | None, network: bool) -> Propagation:
         case_id, drawn = drawing.case_id, drawing.mask
-        began, changed = self.changed(drawing)
-        axis = drawn_axis(changed, drawn.geometry) if axis is None else axis
-        if not changed[axis]:
+        changes = self._changes(drawing, axis)
+        if not changes.touched:
             raise LabelError("nothing has been changed since it was loaded", case_id, "correct a slice or more first")
         before = self._store.mask_path(self._store.label(drawing.label_id)) if drawing.label_id else None
         folder = self._store.workspace / "work" / "propagating" / case_id
@@ -107,12 +132,14 @@ class ReviewDesk(LabelsInScene):
             "image": str(self._case(case_id).image),
             "drawn": str(folder / "drawn.nii"),
             "previous": None if before is None else str(before),
-            "slices": list(changed[axis]),
-            "axis": axis,
+            "slices": list(changes.touched),
+            "axis": changes.axis,
             "network": network,
             "output": str(folder / "mask.nii"),
         }
-        return Propagation(case_id, start("propagate_slices", parameters), began, folder / "mask.nii")
+        job = start("propagate_slices", parameters)
+        began = slice_checksums(drawn.array)
+        return Propagation(case_id, job, began, folder / "mask.nii", changes.axis, changes.touched)
 
     def apply(self, propagation: Propagation, save_state: Callable[[], Any] | None) -> Steps[str]:
         """Put a finished propagation into the scene as one step of undo; returns what was done, in words.
@@ -122,19 +149,20 @@ class ReviewDesk(LabelsInScene):
         """
         note: str = propagation.job.wait()["note"]
         drawing = self.look(propagation.case_id)
-        same, mask = yield lambda: self._propagated(propagation, drawing)
+        same, mask, carried = yield lambda: self._propagated(propagation, drawing)
         node = self.phase(propagation.case_id).segmentation
         if not same or drawing_stamp(node) != drawing.stamp:
             what = "was changed while its corrections were propagated"
             raise LabelError(what, propagation.case_id, "propagate again")
         set_labels(node, mask, save_state)
+        self._carried[drawing.node_id, drawing.label_id] = carried
         return note
 
-    def _propagated(self, propagation: Propagation, drawing: Drawing) -> tuple[bool, Volume]:
+    def _propagated(self, propagation: Propagation, drawing: Drawing) -> tuple[bool, Volume, Carried]:
         same = slice_checksums(drawing.mask.array) == propagation.began
         mask = read_mask(propagation.mask, drawing.mask.geometry)
         shutil.rmtree(propagation.mask.parent, ignore_errors=True)
-        return same, mask
+        return same, mask, Carried(propagation.axis, propagation.slices, slice_checksums(mask.array))
 
     # --- the verdict --------------------------------------------------------------------------------------------
 

@@ -37,7 +37,17 @@ def test_drawing_propagating_and_recording_goes_on_to_the_next_case(review: Revi
     np.testing.assert_array_equal(review.drawn(), drawn, "one step of undo")
     editor.redo()
     np.testing.assert_array_equal(review.drawn(), carried)
-    review.host.wait(0.6)
+    host.wait(0.6)
+    review.settle()
+    assert review.section.case.strip.changed == set(corrected), "what followed was not drawn by the person"
+
+    middle = (corrected[0] + corrected[1]) // 2
+    review.draw(middle, shift=-3)
+    host.click(ui.propagateButton)
+    example = f"The corrections of slices {corrected[0]}, {middle}, {corrected[1]} "
+    host.process(lambda: ui.messageLabel.text.startswith(example), timeout=120)
+    carried = review.drawn()
+    host.wait(0.6)
     review.settle()
 
     following = review.queue()[1]

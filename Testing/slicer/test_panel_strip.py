@@ -65,7 +65,7 @@ def test_what_was_changed_and_where_we_are_is_marked(strip: Any) -> None:
     assert text in _pixels(strip, strip.left_of(5) + 2)
     strip.mark_current(10)
     assert text in _pixels(strip, strip.left_of(10))
-    assert strip.words(5) == "Slice 5 (0 to 19) · doubt: 0 voxels · changed by you"
+    assert strip.words(5) == "Slice 5 (0 to 19) · doubt: 0 voxels · drawn in"
 
 
 @pytest.mark.parametrize("dark", [False, True])

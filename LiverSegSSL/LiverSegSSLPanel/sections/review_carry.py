@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from LiverSegSSLLib.errors import LiverSegError
+from LiverSegSSLPanel.propose_words import outcome
 from LiverSegSSLPanel.sections.job_view import JobView
 
 if TYPE_CHECKING:
@@ -119,5 +120,4 @@ class Copying:
 
     def _ended(self, job: RunningJob) -> None:
         error = job.error()
-        lines = job.result.get("lines", []) if error is None else [str(error)]
-        self._say(" ".join(lines) or _("Done."), error is not None)
+        self._say(outcome(job.result) if error is None else str(error), error is not None)

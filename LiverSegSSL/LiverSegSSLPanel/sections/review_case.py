@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
+from LiverSegSSLPanel.propose_words import state_name
 from LiverSegSSLPanel.sections.review_carry import Copying, Propagating
 from LiverSegSSLPanel.sections.review_editor import ReviewEditor
 from LiverSegSSLPanel.sections.review_overlays import Overlays
@@ -172,7 +173,7 @@ class ReviewCase:
         self._ui.stateLabel.text = (
             _("no label")
             if standing is None
-            else _("{state}, from {source}").format(state=standing.state, source=standing.source)
+            else _("{state}, from {source}").format(state=state_name(standing.state), source=standing.source)
         )
         self._moved(self.strip.current)
         self.update()
@@ -180,7 +181,7 @@ class ReviewCase:
     def _compared(self, case_id: str, changes: Changes) -> None:
         if case_id == self.case_id:
             self._changed = bool(changes.slices)
-            self.strip.mark_changed(changes.by_axis[0])
+            self.strip.mark_changed(changes.touched if changes.axis == 0 else changes.by_axis[0])
             self._moved(self.strip.current)
             self.update()
 

@@ -51,6 +51,7 @@ class ReviewEditor:
         self.widget.switchToSegmentationsButtonVisible = False
         self.widget.setEffectNameOrder(list(EFFECTS))
         self.widget.unorderedEffectsVisible = False
+        self.widget.autoShowSourceVolumeNode = False  # what a view shows is for StudyViews to say
         place.addWidget(self.widget)
 
     def connect_scene(self) -> None:
@@ -82,16 +83,18 @@ class ReviewEditor:
         if self.widget is None or self._node is None:
             return
         segmentation = None if phase is None else phase.segmentation
-        if segmentation is not self.widget.segmentationNode():
+        # The node says what is edited; the hidden box of the widget may show a segmentation that it chose by itself.
+        if segmentation is not self._node.GetSegmentationNode():
             self.widget.setActiveEffect(None)
             self.widget.setSegmentationNode(segmentation)
         if phase is not None and segmentation is not None:
             self.widget.setSourceVolumeNode(phase.image)
         self.widget.enabled = segmentation is not None
+        self.widget.readOnly = segmentation is None  # its keys would choose effects all the same
 
     def save_state_for(self, segmentation: Any) -> Callable[[], Any] | None:
         """What makes the next change of a segmentation one step of undo; ``None``: another one is edited."""
-        if self.widget is None or self._node is None or self.widget.segmentationNode() is not segmentation:
+        if self.widget is None or self._node is None or self._node.GetSegmentationNode() is not segmentation:
             return None
         save_state: Callable[[], Any] = self.widget.saveStateForUndo
         return save_state

@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LiverSegSSLPanel.propose_words import state_name
 from LiverSegSSLPanel.scene.study import remove_node
 from LiverSegSSLPanel.sections.reviewer import reviewer
 
@@ -133,6 +134,7 @@ class VersionTable:
 
 
 def _cells(version: Version) -> tuple[str, ...]:
-    state = _("{state} – counts").format(state=version.state) if version.stands else version.state
+    state = state_name(version.state)
+    state = _("{state} – counts").format(state=state) if version.stands else state
     when = version.created.astimezone().strftime("%Y-%m-%d %H:%M")
     return str(version.version), version.source, state, version.author, when, f"{version.volume_ml:.0f}"

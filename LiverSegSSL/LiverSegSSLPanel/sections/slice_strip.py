@@ -70,7 +70,7 @@ class SliceStrip(qt.QWidget):
         if self.doubt:
             words.append(_("doubt: {voxels} voxels").format(voxels=round(self.doubt[index])))
         if index in self.changed:
-            words.append(_("changed by you"))
+            words.append(_("drawn in"))
         return " · ".join(words)
 
     def left_of(self, index: int) -> int:
