@@ -97,6 +97,7 @@ class Photographer:
         propose = self.unfold("Propose")
         self.host.choose(propose.ui.methodBox, propose.ui.methodBox.itemText(_index(propose.ui.methodBox, "transfer")))
         self.panel.parameters.proposeTargets = PHASES
+        self.until(lambda: set(propose.form.wish().targets) == set(PHASES))
         self.until(lambda: propose.ui.proposeButton.enabled)
         self.host.click(propose.ui.proposeButton)
         job = propose.view.job

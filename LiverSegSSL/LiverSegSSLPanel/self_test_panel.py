@@ -44,10 +44,16 @@ class ByPanel:
         wait_for(lambda: self.panel.has_cohort and self.logic.workspace == workspace, "the cohort")
 
     def propose(self, support: str, targets: list[str]) -> None:
-        ui, parameters = self._ui("Propose"), self.panel.parameters
-        ui.methodBox.setCurrentIndex(ui.methodBox.findData("transfer"))
+        propose, parameters = self._section("Propose"), self.panel.parameters
+        propose.ui.methodBox.setCurrentIndex(propose.ui.methodBox.findData("transfer"))
         parameters.proposeSupports, parameters.proposeTargets = [support], targets
-        self._job("Propose", ui.proposeButton)
+
+        def ticked() -> bool:
+            wish = propose.form.wish()
+            return set(wish.targets) == set(targets) and wish.supports == (support,)
+
+        wait_for(ticked, "the ticks of Propose")
+        self._job("Propose", propose.ui.proposeButton)
 
     def look_at(self, case_id: str) -> None:
         self._section("Review").open_case(case_id)

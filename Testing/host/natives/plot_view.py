@@ -49,13 +49,13 @@ class qMRMLPlotView(qMRMLWidget):
             QtCore.QPointF(max(x for x, _y in points), max(y for _x, y in points)),
         )
         _draw_axes(painter, inside, frame, chart)
-        for number, (one, line) in enumerate(lines):
+        for one, line in lines:
             colour = QtGui.QColor.fromRgbF(*one.GetColor())
             style = _PENS.get(_style(one), QtCore.Qt.PenStyle.SolidLine)
             painter.setPen(QtGui.QPen(colour, 2, style))
             placed = [_place(inside, frame, x, y) for x, y in line]
             painter.drawPolyline(placed) if len(placed) > 1 else painter.drawEllipse(placed[0], 3, 3)
-            painter.drawText(inside.right() - 170, inside.top() + 14 * (number + 1), one.GetName())
+        _draw_legend(painter, inside, series)
 
 
 def _style(series: Any) -> str:
@@ -88,7 +88,18 @@ def _draw_axes(painter: QtGui.QPainter, inside: QtCore.QRect, frame: QtCore.QRec
         painter.drawText(across, inside.bottom() + 14, f"{value:.0f}")
     painter.drawText(inside.center().x() - 20, inside.bottom() + 28, chart.GetXAxisTitle() or "")
     painter.save()
-    painter.translate(13, inside.center().y() + 70)
+    title = chart.GetYAxisTitle() or ""
+    painter.translate(13, inside.center().y() + painter.fontMetrics().horizontalAdvance(title) / 2)
     painter.rotate(-90)
-    painter.drawText(0, 0, chart.GetYAxisTitle() or "")
+    painter.drawText(0, 0, title)
     painter.restore()
+
+
+def _draw_legend(painter: QtGui.QPainter, inside: QtCore.QRect, series: list[Any]) -> None:
+    metrics = painter.fontMetrics()
+    wide = max(metrics.horizontalAdvance(one.GetName()) for one in series)
+    box = QtCore.QRect(inside.right() - wide - 10, inside.top(), wide + 10, metrics.height() * len(series) + 6)
+    painter.fillRect(box, QtGui.QColor(255, 255, 255, 200))
+    for number, one in enumerate(series, 1):
+        painter.setPen(QtGui.QColor.fromRgbF(*one.GetColor()))
+        painter.drawText(box.left() + 5, box.top() + metrics.height() * number, one.GetName())
