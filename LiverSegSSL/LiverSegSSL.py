@@ -45,6 +45,7 @@ class LiverSegSSL(ScriptedLoadableModule):
             "Built on nnU-Net, SAM 2, MedSAM2, STU-Net, SimpleITK and 3D Slicer; the papers are named in README.md."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", registerLayouts)
 
 
 def registerSampleData():
@@ -52,6 +53,13 @@ def registerSampleData():
     from LiverSegSSLPanel.sample_data import register
 
     register(Path(__file__).parent / "Resources" / "Icons")
+
+
+def registerLayouts():
+    """Make the layouts of the panel known to Slicer."""
+    from LiverSegSSLPanel.views import register_layouts
+
+    register_layouts()
 
 
 @parameterNodeWrapper
@@ -118,6 +126,8 @@ class LiverSegSSLWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.sections = [SetupSection(self.panel, self.ui.setupButton)]
         self.makeSections()
         self.connectParameters()
+        if self.parent.isEntered:  # the developer's Reload does not enter anew
+            self.sections[0].enter()
 
     def makeSections(self):
         """Make the sections that need packages, once those are there."""

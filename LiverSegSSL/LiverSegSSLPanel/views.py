@@ -117,7 +117,9 @@ class StudyViews:
     def restore(self) -> None:
         """Back to the layout that the user had before, unless another one has been chosen since."""
         manager = slicer.app.layoutManager()
-        if manager is not None and self._before is not None and _is_ours(manager.layout):
+        # While a scene closes Slicer has no layout for a moment; then it takes the last one again.
+        gone = slicer.vtkMRMLLayoutNode.SlicerLayoutNone
+        if manager is not None and self._before is not None and (_is_ours(manager.layout) or manager.layout == gone):
             manager.setLayout(self._before)
         self._before = None
         self.cleanup()
@@ -128,10 +130,7 @@ class StudyViews:
         self._study, self._cases, self._overlays = "", (), {}
 
     def _set_layout(self, manager: Any, layout: int) -> None:
-        node = manager.layoutLogic().GetLayoutNode()
-        for count in _COLUMNS:
-            if not node.IsLayoutDescription(FIRST_LAYOUT + count):
-                node.AddLayoutDescription(FIRST_LAYOUT + count, layout_description(count))
+        _describe_layouts(manager)
         if self._before is None:
             now = manager.layout
             self._before = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView if _is_ours(now) else now
@@ -175,6 +174,16 @@ class StudyViews:
             node.SetFieldOfView(width, width * y / x, z)
 
 
+def register_layouts() -> None:
+    """Make our layouts known when Slicer has started: a scene may ask for one before the panel is opened. Slicer itself
+    may have asked for the one that it was closed with, when nobody knew it: without views, there is nothing to see."""
+    manager = slicer.app.layoutManager()
+    if manager is not None:
+        _describe_layouts(manager)
+        if _is_ours(manager.layout):
+            manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+
+
 def in_order(study: StudyInScene) -> list[PhaseInScene]:
     """The phases of a study that have an image, GED4 first."""
     return sorted((p for p in study.phases if p.image is not None), key=lambda p: p.phase != FIRST_PHASE)
@@ -204,6 +213,13 @@ def _view(number: int) -> str:
         f'<property name="viewgroup" action="default">{FIRST_LAYOUT}</property>'
         "</view></item>"
     )
+
+
+def _describe_layouts(manager: Any) -> None:
+    node = manager.layoutLogic().GetLayoutNode()
+    for count in _COLUMNS:
+        if not node.IsLayoutDescription(FIRST_LAYOUT + count):
+            node.AddLayoutDescription(FIRST_LAYOUT + count, layout_description(count))
 
 
 def _is_ours(layout: int) -> bool:

@@ -182,6 +182,8 @@ def test_the_segment_editor_selects_and_undoes(host: Any) -> None:
     assert segments == ["liver"]
     editor.setActiveEffectByName("Paint")
     assert editor.activeEffect().name == "Paint"
+    editor.readOnly = True
+    assert editor.activeEffect() is None
     editor.setActiveEffect(None)
     assert editor.activeEffect() is None
     mask = np.zeros((4, 5, 6), np.uint8)

@@ -311,3 +311,18 @@ def test_the_names_go_with_the_panel(host: Any, widget: Any) -> None:
     open_study(host, widget, "P1")
     host.unload(NAME)
     assert [names_in(number) for number in (1, 2, 3)] == [[], [], []]
+
+
+def test_slicer_that_was_closed_with_our_layout_starts_with_views(host: Any) -> None:
+    import slicer
+
+    from Testing.slicer.panels import MODULE
+
+    host.load(MODULE / f"{NAME}.py")
+    node = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    node.SetGlobalWarningDisplay(0)
+    node.SetViewArrangement(FIRST_LAYOUT + 3)  # as Slicer does it before it knows the layout
+    node.SetGlobalWarningDisplay(1)
+    host.start_up_completed()
+    assert slicer.app.layoutManager().layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    assert all(node.IsLayoutDescription(FIRST_LAYOUT + count) for count in range(1, MOST_VIEWS + 1))

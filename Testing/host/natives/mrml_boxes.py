@@ -165,7 +165,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         )
 
     def _fill(self) -> None:
-        kept = self._shown
+        kept, empty = self._shown, not self._box.count()
         scene = self._scene
         everything = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())] if scene is not None else []
         self._nodes = [node for node in everything if self._accepts(node)]
@@ -173,8 +173,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._box.clear()
         self._box.addItems([self.noneDisplay] * self._offset() + [node.GetName() or "" for node in self._nodes])
         ids = [node.GetID() for node in self._nodes]
-        index = ids.index(kept) + self._offset() if kept in ids else 0 if self._box.count() else -1
-        self._box.setCurrentIndex(index)
+        if kept in ids:
+            self._box.setCurrentIndex(ids.index(kept) + self._offset())
+        elif not kept and not empty and not self.noneEnabled:
+            self._box.setCurrentIndex(-1)  # nothing was chosen, and that stays so; only an empty box chooses by itself
         self._box.blockSignals(False)
         self._chosen()
 

@@ -82,8 +82,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def _build(self) -> None:
         self._segmentation_box.setNodeTypes(["vtkMRMLSegmentationNode"])
         self._volume_box.setNodeTypes(["vtkMRMLScalarVolumeNode"])
-        for box in (self._segmentation_box, self._volume_box):
-            box.setNoneEnabled(True)
+        self._volume_box.setNoneEnabled(True)  # the other one has no "None": it may choose a node by itself
         grid = QtWidgets.QGridLayout()
         for index, (name, button) in enumerate(self._buttons.items()):
             button.setText(name)
@@ -116,7 +115,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         "switchToSegmentationsButtonVisible", "bool", True
     )
     undoEnabled, setUndoEnabled = stored("undoEnabled", "bool", True)
-    readOnly, setReadOnly = stored("readOnly", "bool", False)
+    readOnly, setReadOnly = stored("readOnly", "bool", False, "_lock")
     effectColumnCount, setEffectColumnCount = stored("effectColumnCount", "int", 2)
     effectButtonStyle, setEffectButtonStyle = stored("effectButtonStyle", "int", 0)
     unorderedEffectsVisible, setUnorderedEffectsVisible = stored(
@@ -134,6 +133,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         int, lambda self: self._logic.GetMaximumNumberOfUndoStates(), setMaximumNumberOfUndoStates
     )
 
+    def _lock(self) -> None:
+        if self.readOnly:
+            self.setActiveEffect(None)
+
     def _show_parts(self) -> None:
         self._segmentation_box.setVisible(self.segmentationNodeSelectorVisible)
         self._volume_box.setVisible(self.sourceVolumeNodeSelectorVisible)
@@ -141,8 +144,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def setMRMLScene(self, scene: Any) -> None:
         super().setMRMLScene(scene)
         self._logic.SetMRMLScene(scene)
-        self._segmentation_box.setMRMLScene(scene)
-        self._volume_box.setMRMLScene(scene)
+        for box in (self._segmentation_box, self._volume_box):
+            box.blockSignals(True)
+            box.setMRMLScene(scene)
+            box.blockSignals(False)
         self.updateWidgetFromMRML()
 
     def setMRMLSegmentEditorNode(self, node: Any) -> None:
@@ -154,6 +159,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         return self._node
 
     def segmentationNode(self) -> Any:
+        """What the box shows, which the node need not know."""
+        return self._segmentation_box.currentNode()
+
+    def _edited(self) -> Any:
         return self._node.GetSegmentationNode() if self._node is not None else None
 
     def sourceVolumeNode(self) -> Any:
@@ -168,7 +177,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         return str(node.GetID()) if node is not None else ""
 
     def setSegmentationNode(self, node: Any) -> None:
-        if self._node is None or node is self.segmentationNode():
+        if self._node is None or node is self._edited():
             return
         self._node.SetAndObserveSegmentationNode(node)
         self._logic.SetSegmentationNode(node)
@@ -182,7 +191,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         if self._node is None or node is self.sourceVolumeNode():
             return
         self._node.SetAndObserveSourceVolumeNode(node)
-        segmentation = self.segmentationNode()
+        segmentation = self._edited()
         if segmentation is not None and node is not None:
             segmentation.SetReferenceImageGeometryParameterFromVolumeNode(node)
         self._logic.SetSourceVolumeNode(node)
@@ -195,9 +204,11 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def updateWidgetFromMRML(self) -> None:
         if self._node is None:
             return
-        self._segmentation_box.setCurrentNode(self.segmentationNode())
+        self._segmentation_box.blockSignals(True)
+        self._segmentation_box.setCurrentNode(self._edited())
+        self._segmentation_box.blockSignals(False)
         self._volume_box.setCurrentNode(self.sourceVolumeNode())
-        segmentation = self.segmentationNode()
+        segmentation = self._edited()
         ids = list(segmentation.GetSegmentation().GetSegmentIDs()) if segmentation is not None else []
         self._segments.blockSignals(True)
         self._segments.clear()
@@ -292,7 +303,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self.selectSegmentAtOffset(-1)
 
     def selectSegmentAtOffset(self, offset: int) -> None:
-        segmentation = self.segmentationNode()
+        segmentation = self._edited()
         ids = list(segmentation.GetSegmentation().GetSegmentIDs()) if segmentation is not None else []
         if self.currentSegmentID() in ids:
             self.setCurrentSegmentID(ids[(ids.index(self.currentSegmentID()) + offset) % len(ids)])
