@@ -68,8 +68,7 @@ class CurvePlot:
     def remove(self) -> None:
         """Take all of it out of the scene."""
         for node in (self.view, *self.charts.values(), *self._series.values(), *self.tables.values()):
-            if self._scene.IsNodePresent(node):
-                self._scene.RemoveNode(node)
+            self._remove(node)
         self._series.clear()
         self.tables.clear()
 
@@ -95,8 +94,12 @@ class CurvePlot:
             series = self._series.pop(key)
             for chart in self.charts.values():
                 chart.RemovePlotSeriesNodeID(series.GetID())
-            self._scene.RemoveNode(series)
-        self._scene.RemoveNode(self.tables.pop(fold))
+            self._remove(series)
+        self._remove(self.tables.pop(fold))
+
+    def _remove(self, node: Any) -> None:
+        if self._scene.IsNodePresent(node):  # a person may have deleted it
+            self._scene.RemoveNode(node)
 
     def _fold_in_words(self, fold: str) -> str:
         return self._words["fold"].format(fold=int(fold) + 1) if fold.isdecimal() else self._words["all"]
