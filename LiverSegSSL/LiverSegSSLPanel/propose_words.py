@@ -57,6 +57,16 @@ def start_text(method: str) -> str:
     return _("Predict") if method == MODEL else _("Propose")
 
 
+def refusal_text(reason: str) -> str:
+    """What the library has against it; where it names a command for the shell, the place in the panel instead."""
+    what, found, ways = reason.partition(" – `liversegssl models")
+    if not found:
+        return reason
+    text = _("{what}: download or import it in the section Set up.").format(what=what)
+    _ways, without, rest = ways.partition("Without it: ")
+    return f"{text} {without}{rest}." if without else text
+
+
 def state_name(state: str) -> str:
     """State of a label, as the panel calls it."""
     names = {

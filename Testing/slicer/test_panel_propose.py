@@ -42,7 +42,8 @@ def test_what_is_missing_stands_in_the_tooltip_line_by_line(
     assert ui.proposeButton.enabled, "the default recipe leaves few-shot out where its weights are not"
 
     host.choose(ui.methodBox, FEW_SHOT)
-    assert "MedSAM2_latest.pt (medsam2): is not on this computer" in _looked(host, propose)
+    wanting = "MedSAM2_latest.pt (medsam2): is not on this computer: download or import it in the section Set up."
+    assert _looked(host, propose).startswith(f"{wanting} Without it: registration proposals")
     _tick(host, ui.supportsList, "1001-A-S3")
     _tick(host, ui.supportsList, "1001-B1-S3")
     _tick(host, ui.targetsList, "GED4")
@@ -108,12 +109,15 @@ def test_it_can_be_cancelled_and_may_die(host: Any, opened: Any) -> None:
     button = propose.ui.proposeButton
     host.click(button)
     host.process(lambda: propose.view.job.events, timeout=WAIT_S)
+    host.close_scene()
+    assert button.text == "Cancel", "the job is the workspace's, not the scene's"
     host.click(button)
     host.process(lambda: button.text == "Propose", timeout=WAIT_S)
     assert propose.view.job.state == "cancelled"
     assert propose.view.ui.stateLabel.text.startswith("propose: was stopped – started again, it goes on")
     assert not propose.ui.messageLabel.visible
 
+    host.choose(propose.ui.methodBox, TRANSFER)
     _looked(host, propose)
     host.click(button)
     job = propose.view.job

@@ -9,7 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.notices import Notice
-from LiverSegSSLPanel.propose_words import outcome, start_text
+from LiverSegSSLPanel.propose_words import outcome, refusal_text, start_text
 from LiverSegSSLPanel.proposing import FROM_SUPPORTS, MODEL, Choices, Wish, phase_counts
 from LiverSegSSLPanel.sections.asking import Asking
 from LiverSegSSLPanel.sections.job_view import JobView
@@ -131,7 +131,7 @@ class ProposeSection(Section):
         """What the library has against it. What is ticked makes no difference to that."""
         question = replace(wish, targets=(), supports=())
         if self._refused is not None and self._refused[0] == question:
-            return self._refused[1]
+            return [refusal_text(reason) for reason in self._refused[1]]
         if question != self._question or self._refused is None:
             self._question = question
             self._doubting.ask()
