@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,16 @@ def test_a_study_is_opened_and_closed(host: Any, cohort: Any, small: Path, tmp_p
     assert cohort.panel.logic.loadedStudy().key == "1002-A-S4"
 
 
+def test_loading_can_be_stopped(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
+    show_cohort(host, cohort, small, tmp_path / "workspace")
+    host.click_cell(cohort.ui.studyTable, 0, 0, double=True)
+    host.click(cohort.ui.closeStudyButton)
+    assert not cohort.panel.studies.loading and not cohort.ui.studyLabel.visible
+    host.wait(0.2)
+    assert cohort.panel.logic.loadedStudy() is None
+    assert cohort.ui.folderPath.currentPath == str(small), "a cohort opened elsewhere is shown as if opened here"
+
+
 def test_a_phase_that_cannot_be_read_is_named(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(small, data)
@@ -266,7 +277,8 @@ def test_many_studies_never_hold_the_window(host: Any, cohort: Any, tmp_path: Pa
     host.type(cohort.ui.searchBox, " ")
     host.process(lambda: len(studies_seen(cohort)) == many)
     slow = {where: 1000 * held for where, held in SLOWEST.items() if any(name in where for name in OURS)}
-    assert slow and max(slow.values()) < HELD_MS, slow
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others hold the computer, not we the window
+    assert slow and max(slow.values()) < HELD_MS * busy, slow
 
 
 def test_reloading_while_a_folder_is_read(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:

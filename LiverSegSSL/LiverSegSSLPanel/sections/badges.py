@@ -6,7 +6,7 @@ from typing import Any
 
 import qt
 
-WIDTH, HEIGHT = 24, 18
+WIDTH, HEIGHT = 22, 17
 _SCALE = 2  # sharp on fine screens
 _CORNER = 4
 

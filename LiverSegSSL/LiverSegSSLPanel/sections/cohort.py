@@ -115,6 +115,7 @@ class CohortSection(Section):
 
     def _indexed(self, job: RunningJob) -> None:
         if job.state != "done":
+            self._compare_with_scene()
             return
         self.job.hide()
         given = job.parameters
@@ -125,10 +126,6 @@ class CohortSection(Section):
 
     def _opened(self, rows: list[StudyRow]) -> None:
         self.say("")
-        source = self.panel.logic.source
-        qt.QSettings().setValue(LAST_FOLDER, str(Path(source.data).parent if source.is_table else source.data))
-        self._show_source(source)
-        self._remember(source)
         self.panel.tell(Notice.COHORT)
 
     def _entered(self) -> Source:
@@ -188,6 +185,10 @@ class CohortSection(Section):
         self.ui.cohortBox.visible = there
         self.ui.problemsBox.visible = False
         if there:
+            source = self.panel.logic.source
+            qt.QSettings().setValue(LAST_FOLDER, str(Path(source.data).parent) if source.is_table else source.data)
+            self._show_source(source)
+            self._remember(source)
             problems = self.panel.logic.problems()
             self.ui.problemsBox.visible = bool(problems)
             self.ui.problemsBox.title = problems_title(problems)
@@ -209,7 +210,7 @@ class CohortSection(Section):
 
     def _rows_read(self, rows: list[StudyRow]) -> None:
         self._asking = False
-        if self._ask_again:
+        if self._ask_again or not self.panel.has_cohort:
             self._ask_rows()
             return
         if {row.study for row in rows} != {row.study for row in self.table.rows}:

@@ -26,6 +26,12 @@ _PIECE_S = 0.02
 
 _SHOWN = "shown"
 
+_MARGIN, _WIDEST = 12, 220
+"""Of a column, in pixels."""
+
+_MEASURED = 50
+"""Names of studies that are measured for the width of their column."""
+
 
 class CohortTable:
     """The table and what is chosen in it.
@@ -51,7 +57,7 @@ class CohortTable:
         self._sorted.filterRole = qt.Qt.UserRole + 1
         self._sorted.setFilterFixedString(_SHOWN)
         view.setModel(self._sorted)
-        view.setIconSize(qt.QSize(WIDTH, HEIGHT))
+        view.iconSize = qt.QSize(WIDTH, HEIGHT)
         view.connect("doubleClicked(QModelIndex)", self._open)
         view.selectionModel().connect("currentChanged(QModelIndex,QModelIndex)", self._current_changed)
         enter = qt.QShortcut(qt.QKeySequence("Return"), view)
@@ -129,7 +135,7 @@ class CohortTable:
     # --- filling ------------------------------------------------------------------------------------------------
 
     def _clear(self) -> None:
-        titles = [_("Study"), _("Labels"), _("Doubt"), *self._phases, _("Vendor")]
+        titles = [_("Study"), _("State"), _("Doubt"), *self._phases, _("Vendor")]
         tips = {
             STATE: _("The state of a label of this study that asks most for a person"),
             DOUBT: _("How much the proposals of this study need a look, at most"),
@@ -138,21 +144,25 @@ class CohortTable:
         self._model.clear()
         self._wanted = {row.study for row in self.rows}
         self._model.setColumnCount(len(titles))
-        metrics = self._view.fontMetrics()
-        header = self._view.horizontalHeader()
         for column, title in enumerate(titles):
             item = qt.QStandardItem(title)
             item.setToolTip(tips.get(column, title))
             self._model.setHorizontalHeaderItem(column, item)
-            header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
-            width = max(metrics.boundingRect(title).width() + 24, WIDTH + 12)
-            if column == STUDY:
-                titles_there = [study_title(row) for row in self.rows]
-                width = max([width, *(metrics.boundingRect(text).width() + 20 for text in titles_there[:50])])
-            elif column == STATE:
-                width = max(width, *(metrics.boundingRect(state_name(state)).width() + 44 for state in ATTENTION))
-            header.resizeSection(column, min(width, 260))
+        self._set_widths(titles)
         self._view.sortByColumn(STUDY, qt.Qt.AscendingOrder)
+
+    def _set_widths(self, titles: Sequence[str]) -> None:
+        """As narrow as can be read: seven phases fit into the panel."""
+        metrics = self._view.fontMetrics()
+        header = self._view.horizontalHeader()
+        header.highlightSections = False
+        for column, title in enumerate(titles):
+            texts = [title]
+            if column == STUDY:
+                texts += [study_title(row) for row in self.rows[:_MEASURED]]
+            width = max(metrics.boundingRect(text).width() for text in texts) + _MARGIN
+            header.setSectionResizeMode(column, qt.QHeaderView.Interactive)
+            header.resizeSection(column, min(max(width, WIDTH + _MARGIN), _WIDEST))
 
     def _fill(self) -> None:
         end = time.monotonic() + _PIECE_S
@@ -164,8 +174,9 @@ class CohortTable:
     def _write(self, number: int) -> None:
         row = self.rows[number]
         cells = {cell.phase: cell for cell in row.phases}
-        state = _item(state_name(row.state), ATTENTION.index(row.state), study_tip(row))
+        state = _item("", ATTENTION.index(row.state), study_tip(row))
         state.setIcon(self._badges.icon(row.state))
+        state.setData(state_name(row.state), qt.Qt.AccessibleTextRole)
         items = [_study_item(row, row.study in self._wanted), state, _doubt_item(row)]
         items += [self._phase_item(cells.get(phase)) for phase in self._phases]
         items.append(_item(row.vendor, row.vendor.lower(), study_tip(row)))

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 LAST_FOLDER = "LiverSegSSL/AdoptedFolder"
 """In Slicer's settings: where volumes were last written to."""
 
-USE, NAME, PATIENT, STUDY = range(4)
+USE, NAME, FROM = range(3)
+"""Columns."""
+
+_USE_WIDTH = 170
 
 
 class LoadedBox:
@@ -54,9 +57,10 @@ class LoadedBox:
         self._observers = [self._scene.AddObserver(event, self._scene_changed) for event in events]
         ui.adoptPath.filters = ctk.ctkPathLineEdit.Dirs
         ui.adoptPath.currentPath = slicer.util.settingsValue(LAST_FOLDER, "")
-        ui.loadedTable.setColumnCount(4)
-        ui.loadedTable.setHorizontalHeaderLabels([_("Use as"), _("Volume"), _("Patient"), _("Study")])
+        ui.loadedTable.setColumnCount(3)
+        ui.loadedTable.setHorizontalHeaderLabels([_("Use as"), _("Volume"), _("Patient, study")])
         ui.loadedTable.horizontalHeader().setSectionResizeMode(NAME, qt.QHeaderView.Stretch)
+        ui.loadedTable.horizontalHeader().resizeSection(USE, _USE_WIDTH)
         ui.loadedTable.verticalHeader().hide()
         ui.studyEdit.text = free_study_name(Path(ui.adoptPath.currentPath))
         ui.loadedBox.connect("toggled(bool)", self.update)
@@ -103,13 +107,12 @@ class LoadedBox:
             box.connect("currentIndexChanged(int)", self._offer)
             table.setCellWidget(row, USE, box)
             self._boxes[volume.node_id] = box
-            texts = {NAME: volume.name, PATIENT: volume.patient, STUDY: volume.study}
+            texts = {NAME: volume.name, FROM: ", ".join(part for part in (volume.patient, volume.study) if part)}
             for column, text in texts.items():
                 item = qt.QTableWidgetItem(text)
                 item.setFlags(qt.Qt.ItemIsEnabled)
                 item.setToolTip(text)
                 table.setItem(row, column, item)
-        table.resizeColumnToContents(USE)
 
     def _choice(self) -> dict[str, str]:
         """Node id → phase."""
