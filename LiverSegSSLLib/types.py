@@ -43,8 +43,8 @@ class Proposal:
     source: str
     probability: Volume | None
     parents: tuple[str, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    measurements: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # not NOTHING, which cannot go to another process
+    measurements: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     failure: str = ""
     seconds: float = 0.0
