@@ -83,7 +83,7 @@ def moved_plans(place: Path, dataset: str) -> dict[str, Any]:
         plans: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         configuration = plans["configurations"][CONFIGURATION]
         configuration["architecture"]["arch_kwargs"]["strides"]
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         remedy = f"give a model folder, or plans of nnU-Net 2.4 or later with {CONFIGURATION}"
         raise TrainingError("holds no plans that can be used", place, remedy) from None
     moved = {**configuration, "data_identifier": f"{PLANS}_{CONFIGURATION}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 from LiverSegSSLLib.predict.windows import adaptive_step, window_starts
 from LiverSegSSLLib.volume import Volume, axes_of, orient, resize_nearest
+
+TRAINED = "give a model folder as the training wrote it"
 
 ORIENTATION = "RAS"
 """The orientation in which models of this library see every image (nnU-Net's SimpleITKIOWithReorient)."""
@@ -57,7 +59,7 @@ class Ensemble:
                 raise BadInputError(f"has no trained fold {fold}", model, f"it has {available_folds(model)}")
         if not self.folds:
             raise BadInputError("holds no trained model", model, "give the folder that contains fold_0")
-        plans = json.loads((model / "plans.json").read_text(encoding="utf-8"))
+        plans = _read_json(model / "plans.json")
         advice = plans.get("liversegssl", {}).get("inference", {})
         step = settings.step if settings.step is not None else float(advice.get("step_size", 0.5))
         mirroring = settings.mirroring if settings.mirroring is not None else bool(advice.get("mirroring", True))
@@ -72,7 +74,7 @@ class Ensemble:
         )
         self._predictor.adaptive = settings.adaptive
         _load(self._predictor, model, self.folds, plans)
-        self._reorients = "Reorient" in plans["image_reader_writer"]
+        self._reorients = "Reorient" in plans.get("image_reader_writer", "")
 
     def predict(self, image: Volume) -> Prediction:
         """Segment one image."""
@@ -143,24 +145,26 @@ class _Predictor(nnUNetPredictor):
 
 
 def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], plans: dict[str, Any]) -> None:
-    """nnU-Net's ``initialize_from_trained_model_folder``, with the trainer looked up by us."""
-    checkpoints = [load_checkpoint(model / f"fold_{fold}" / "checkpoint_final.pth") for fold in folds]
+    """nnU-Net's ``initialize_from_trained_model_folder``, with the trainer looked up by us.
+
+    :raises BadInputError: plans and checkpoints are damaged, or do not belong together.
+    """
+    files = [model / f"fold_{fold}" / "checkpoint_final.pth" for fold in folds]
+    checkpoints = [load_checkpoint(file) for file in files]
+    for file, checkpoint in zip(files, checkpoints, strict=True):
+        for key in ("network_weights", "trainer_name", "init_args"):
+            if key not in checkpoint:
+                raise BadInputError(f"lacks {key!r}", file, TRAINED)
     first = checkpoints[0]
-    manager = PlansManager(plans)
-    configuration = manager.get_configuration(first["init_args"]["configuration"])
-    dataset_json = json.loads((model / "dataset.json").read_text(encoding="utf-8"))
-    network = trainer_class(first["trainer_name"]).build_network_architecture(
-        manager,
-        configuration,
-        determine_num_input_channels(manager, configuration, dataset_json),
-        manager.get_label_manager(dataset_json).num_segmentation_heads,
-        enable_deep_supervision=False,
-    )
-    network.load_state_dict(first["network_weights"])
+    dataset_json = _read_json(model / "dataset.json")
+    manager, configuration, network = _network(first, plans, dataset_json, files[0])
     weights = [checkpoint["network_weights"] for checkpoint in checkpoints]
     for name in plans.get("liversegssl", {}).get("inference", {}).get("networks", ()):
         further = [checkpoint.get(NETWORKS_KEY, {}) for checkpoint in checkpoints]
         weights += [networks[name]["weights"] for networks in further if name in networks]
+    for index, given in enumerate(weights):
+        _require_weights_of(network, given, files[index % len(files)])
+    network.load_state_dict(first["network_weights"])
     predictor.manual_initialization(
         network,
         manager,
@@ -170,6 +174,52 @@ def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], p
         first["trainer_name"],
         first.get("inference_allowed_mirroring_axes"),
     )
+
+
+def _network(
+    checkpoint: Mapping[str, Any], plans: dict[str, Any], dataset_json: dict[str, Any], file: Path
+) -> tuple[PlansManager, Any, torch.nn.Module]:
+    """The network that a checkpoint was trained in, with weights of its own."""
+    try:
+        trainer = trainer_class(str(checkpoint["trainer_name"]))
+    except (ImportError, RuntimeError):  # nnU-Net imports all of its own, some of which need more than is here
+        trainer = None
+    if trainer is None:
+        what = f"was trained by a method that is not known here ({checkpoint['trainer_name']})"
+        raise BadInputError(what, file, "install what it comes from")
+    try:
+        manager = PlansManager(plans)
+        configuration = manager.get_configuration(checkpoint["init_args"]["configuration"])
+        network: torch.nn.Module = trainer.build_network_architecture(
+            manager,
+            configuration,
+            determine_num_input_channels(manager, configuration, dataset_json),
+            manager.get_label_manager(dataset_json).num_segmentation_heads,
+            enable_deep_supervision=False,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ImportError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        what = f"does not go with plans.json and dataset.json beside it ({reason[:120]})"
+        raise BadInputError(what, file, TRAINED) from None
+    return manager, configuration, network
+
+
+def _require_weights_of(network: torch.nn.Module, weights: Any, file: Path) -> None:
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    given = weights if isinstance(weights, Mapping) else {}
+    if own != {name: getattr(value, "shape", None) for name, value in given.items()}:
+        raise BadInputError("holds other weights than plans.json asks for", file, TRAINED)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise BadInputError(f"cannot be read ({reason})", path, TRAINED) from None
+    if not isinstance(data, dict):
+        raise BadInputError("cannot be read (it holds no names)", path, TRAINED)
+    return data
 
 
 def _uncropped(array: np.ndarray, properties: dict[str, Any], plans: Any, dtype: Any) -> np.ndarray:
