@@ -71,7 +71,7 @@ def _check_numbers(header: Any, path: Path) -> None:
         raise unreadable(path, "it does not say where its voxels begin")
     turned = [float(header[name]) for name in ("quatern_b", "quatern_c", "quatern_d")]
     moved = [float(header[name]) for name in ("qoffset_x", "qoffset_y", "qoffset_z")]
-    whole = all(map(math.isfinite, [*turned, *moved])) and sum(value * value for value in turned) < 1 + 1e-4
+    whole = all(map(math.isfinite, [*turned, *moved])) and sum(value * value for value in turned) <= 1 + 3e-7
     rows = np.concatenate([header[name] for name in ("srow_x", "srow_y", "srow_z")])
     if (int(header["qform_code"]) > 0 and not whole) or (int(header["sform_code"]) > 0 and not np.isfinite(rows).all()):
         raise unreadable(path, "its place in the patient is not given in numbers")
