@@ -218,7 +218,6 @@ class LiverSegSSLWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel.tell(Notice.PARAMETERS)
 
     def onSceneClosing(self, caller, event):
-        self.logic.keepWork()
         self.panel.studies.scene_closes()
         self.disconnectParameters()
 

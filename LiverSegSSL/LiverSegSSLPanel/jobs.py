@@ -13,12 +13,14 @@ from LiverSegSSLLib.jobs.found import FoundJob, find_jobs
 from LiverSegSSLLib.jobs.job import VERBS, Job
 from LiverSegSSLLib.jobs.runner import Handle, start
 from LiverSegSSLPanel.library import python_environment, slicer_python
+from LiverSegSSLPanel.task import LEND_S
 
 _WAKE_S = 0.05
 
 
 class RunningJob:
-    """A job in a process of its own. Nothing here blocks but :meth:`wait` and :meth:`cancel`, unless that is not to."""
+    """A job in a process of its own. Nothing here blocks but :meth:`wait` and :meth:`cancel`, unless that is not to;
+    :meth:`poll` waits for the blink of an eye."""
 
     def __init__(self, handle: Handle | FoundJob) -> None:
         self._handle = handle
@@ -68,7 +70,8 @@ class RunningJob:
 
     def poll(self) -> list[Event]:
         """The events since the last call; they are also kept in :attr:`events`."""
-        news = self._handle.poll()
+        first = self._handle.next(LEND_S)  # so that the threads that read from the job get on, see LEND_S
+        news = [*([] if first is None else [first]), *self._handle.poll()]
         for event in news:
             self._take(event)
         return news

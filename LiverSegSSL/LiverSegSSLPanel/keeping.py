@@ -34,6 +34,11 @@ class WorkKeeper:
         self._saving.append(task)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be written. In Slicer it is written only while somebody polls this."""
+        return not all([one.poll() for one in self._saving])
+
     def finish(self) -> None:
         """Wait until all is on the disk.
 

@@ -51,9 +51,14 @@ class SceneLogic(ResultLogic):
         self.release()
 
     def keepWork(self) -> None:
-        """Keep what is drawn and not recorded as work in progress; a thread writes it."""
+        """Keep what is drawn and not recorded as work in progress; a thread writes it, see :attr:`keepingWork`."""
         if self._desk is not None:
             self._desk.work.save(self._shownCases(), user_name(), {})
+
+    @property
+    def keepingWork(self) -> bool:
+        """Whether work in progress is being written; to be polled until it is not."""
+        return self._desk is not None and self._desk.work.busy
 
     def release(self) -> None:
         """Let go of the cohort, leaving the scene as it is: work in progress is kept, jobs go on."""

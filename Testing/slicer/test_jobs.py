@@ -38,6 +38,22 @@ def test_polling_hears_the_same_as_waiting():
     assert sum(event.kind == "progress" for event in heard) == 50 and job.result == {"sum": 1225}
 
 
+def test_polling_lets_the_threads_that_read_get_on():
+    """Slicer's main thread holds Python's lock while it waits for events: only a poll can lend it."""
+    job, usual, limit = (
+        start_job("count", {"to": 3}, None, module=VERBS),
+        sys.getswitchinterval(),
+        time.monotonic() + 60,
+    )
+    sys.setswitchinterval(120)
+    try:
+        while not job.poll():
+            assert time.monotonic() < limit, "the reader never had the lock"
+    finally:
+        sys.setswitchinterval(usual)
+    assert job.wait(120) == {"sum": 3}
+
+
 def test_an_error_of_the_verb_is_the_one_line_that_it_said():
     job = start_job("bad_input", {}, None, module=VERBS)
     with pytest.raises(BadInputError, match=r"^liver\.nii\.gz: cannot be read – export it again$"):

@@ -36,6 +36,9 @@ class StudyOpening:
         self._check = qt.QTimer()
         self._check.setSingleShot(True)
         self._check.connect("timeout()", self._look)
+        self._keeping = qt.QTimer()
+        self._keeping.setInterval(POLL_MS)
+        self._keeping.connect("timeout()", self._keep)
         panel.listen(Notice.CASE, self._look_at)
 
     @property
@@ -71,6 +74,7 @@ class StudyOpening:
         self._stop()
         self._panel.look_at("")
         self._panel.logic.closeStudy()
+        self._keeping.start()
         self.errors = {}
         self.views.restore()
         self._tell()
@@ -110,6 +114,8 @@ class StudyOpening:
         self._timer.disconnect("timeout()", self._poll)
         self._check.stop()
         self._check.disconnect("timeout()", self._look)
+        self._keeping.stop()
+        self._keeping.disconnect("timeout()", self._keep)
         self.views.cleanup()
 
     def _stop(self) -> None:
@@ -117,6 +123,10 @@ class StudyOpening:
         if self._loading is not None:
             self._loading.cancel()
             self._loading = None
+
+    def _keep(self) -> None:
+        if not self._panel.logic.keepingWork:
+            self._keeping.stop()
 
     def _poll(self) -> None:
         loading = self._loading
