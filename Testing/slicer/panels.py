@@ -49,3 +49,11 @@ def _small_cohort() -> Path:
 def section(widget: Any, name: str) -> Any:
     """A section by the first part of its class's name: ``Review``."""
     return next(one for one in widget.sections if type(one).__name__ == f"{name}Section")
+
+
+def tick(host: Any, widget: Any, text: str) -> None:
+    """Click the box of the entry that begins with a text."""
+    rows = [row for row in range(widget.count) if widget.item(row).text().startswith(text)]
+    assert len(rows) == 1, [widget.item(row).text() for row in range(widget.count)]
+    place = widget.visualItemRect(widget.item(rows[0]))
+    host.click(widget, place.left() + 10, place.center().y())

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from Testing.slicer.panels import open_cohort, open_module, section
+from Testing.slicer.panels import open_cohort, open_module, section, tick
 
 TRANSFER = "Transfer between the phases of a study"
 FEW_SHOT = "Few-shot propagation (MedSAM2)"
@@ -44,17 +44,17 @@ def test_what_is_missing_stands_in_the_tooltip_line_by_line(
     host.choose(ui.methodBox, FEW_SHOT)
     wanting = "MedSAM2_latest.pt (medsam2): is not on this computer: download or import it in the section Set up."
     assert _looked(host, propose).startswith(f"{wanting} Without it: registration proposals")
-    _tick(host, ui.supportsList, "1001-A-S3")
-    _tick(host, ui.supportsList, "1001-B1-S3")
-    _tick(host, ui.targetsList, "GED4")
-    _tick(host, ui.targetsList, "T2")
+    tick(host, ui.supportsList, "1001-A-S3")
+    tick(host, ui.supportsList, "1001-B1-S3")
+    tick(host, ui.targetsList, "GED4")
+    tick(host, ui.targetsList, "T2")
     lines = _looked(host, propose).splitlines()
     assert lines[:2] == ["Tick a labelled case to propose from.", "Tick a phase to propose for."]
     assert "medsam2" in lines[2] and len(lines) == 3
 
     host.choose(ui.methodBox, TRANSFER)
-    _tick(host, ui.supportsList, "1001-A-S3")
-    _tick(host, ui.targetsList, "T2")
+    tick(host, ui.supportsList, "1001-A-S3")
+    tick(host, ui.targetsList, "T2")
     assert _looked(host, propose).startswith("Make labels") and ui.proposeButton.enabled
     ui.advancedBox.collapsed = False
     host.type(ui.optionsText, "margin=20")
@@ -86,8 +86,8 @@ def test_labels_are_made_with_progress_and_a_log(host: Any, opened: Any) -> None
     widget, propose = opened
     ui, told = propose.ui, []
     widget.panel.listen(Notice.LABELS, lambda: told.append([row.state for row in widget.logic.rows(state="proposed")]))
-    _tick(host, ui.targetsList, "GED4")
-    _tick(host, ui.supportsList, "1001-B1-S3")
+    tick(host, ui.targetsList, "GED4")
+    tick(host, ui.supportsList, "1001-B1-S3")
     _looked(host, propose)
     host.click(ui.proposeButton)
     job = propose.view.job
@@ -134,8 +134,8 @@ def test_choices_come_back_with_the_scene(host: Any, opened: Any, tmp_path: Path
 
     widget, propose = opened
     ui = propose.ui
-    _tick(host, ui.supportsList, "1001-A-S3")
-    _tick(host, ui.targetsList, "T2")
+    tick(host, ui.supportsList, "1001-A-S3")
+    tick(host, ui.targetsList, "T2")
     ui.advancedBox.collapsed = False
     slicer.app.clipboard().setText("margin_mm=12\nspacing_mm=4")
     host.press(ui.optionsText, "Ctrl+V")
@@ -191,11 +191,3 @@ def _looked(host: Any, propose: Any) -> str:
     host.wait(0.15)
     host.process(lambda: not propose.tasks.busy and " …" not in propose.ui.proposeButton.toolTip, timeout=WAIT_S)
     return str(propose.ui.proposeButton.toolTip)
-
-
-def _tick(host: Any, widget: Any, text: str) -> None:
-    """Click the box of the entry that begins with a text."""
-    rows = [row for row in range(widget.count) if widget.item(row).text().startswith(text)]
-    assert len(rows) == 1, [widget.item(row).text() for row in range(widget.count)]
-    place = widget.visualItemRect(widget.item(rows[0]))
-    host.click(widget, place.left() + 10, place.center().y())

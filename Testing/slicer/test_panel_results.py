@@ -23,10 +23,11 @@ from Testing.host.natives import dicom
 from Testing.host.rules.troubles import SLOWEST
 from Testing.host.rules.wrapping import to_wrapper
 from Testing.integration.loop_cohort import write_small_cohort
-from Testing.slicer.panels import open_module, section
+from Testing.slicer.panels import open_module, section, tick
 
 WAIT_S = 120.0
 LABELLED = "1001-A-S3"
+LABEL_STATES = ["Expert", "Corrected", "Accepted", "Proposed", "None"]
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +118,44 @@ def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:
     host.click(ui.openButton)
 
 
+def test_a_model_is_chosen_and_one_that_is_none_is_refused(host: Any, opened: Any, tmp_path: Path) -> None:
+    from LiverSegSSLPanel.notices import Notice
+
+    widget, results = opened
+    ui = results.ui
+    folder = widget.logic.workspace / "nnunet" / "demo" / "results" / "Dataset001_x" / "Trainer"
+    (folder / "fold_0").mkdir(parents=True)
+    (folder / "fold_0" / "checkpoint_final.pth").write_bytes(b"")
+    (folder / "liversegssl_model.json").write_text('{"name": "round1", "method": "cps"}', encoding="utf-8")
+    widget.panel.tell(Notice.LABELS)
+    host.process(lambda: ui.modelBox.count == 2, timeout=WAIT_S)
+    host.choose(ui.modelBox, "Another folder …")
+    host.process(lambda: ui.modelPath.visible)
+    assert not ui.predictButton.enabled
+    host.choose_folder(ui.modelPath, tmp_path)
+    host.process(lambda: ui.predictButton.enabled)
+    assert widget.panel.parameters.predictModel == str(tmp_path)
+    host.choose(ui.modelBox, ui.modelBox.itemText(0))
+    assert ui.modelBox.currentText.startswith("The last one: demo, round1 · Cross pseudo supervision (CPS) · ")
+    host.process(lambda: not ui.modelPath.visible)
+    assert widget.panel.parameters.predictModel == "" and results.model.folder == str(folder)
+    host.click(ui.predictButton)
+    assert results.predicting.job.parameters["model"] == str(folder)
+    host.process(lambda: ui.predictButton.text == "Segment every phase", timeout=WAIT_S)
+    assert "is not a model folder – give the folder that contains fold_0" in results.predicting.ui.stateLabel.text
+
+
 def test_masks_are_taken_away(host: Any, opened: Any, tmp_path: Path) -> None:
     widget, results = opened
     ui, logic = results.ui, widget.logic
     assert "Choose a folder to write to." in ui.exportButton.toolTip
     host.choose_folder(ui.exportPath, tmp_path / "masks")
     for state in ("expert", "corrected", "accepted", "proposed"):
-        _tick(host, ui.statesList, state)
+        tick(host, ui.statesList, state)
     assert ui.exportButton.toolTip == "Tick which labels are to be written."
-    _tick(host, ui.statesList, "corrected")
+    tick(host, ui.statesList, "corrected")
     assert ui.exportButton.toolTip == "There is no label of the ticked kinds."
-    _tick(host, ui.statesList, "proposed")
+    tick(host, ui.statesList, "proposed")
     host.click(ui.exportButton)
     host.process(lambda: ui.messageLabel.text, timeout=WAIT_S)
     assert ui.messageLabel.text == f"2 masks: 2 proposed, written to {tmp_path / 'masks'}"
@@ -225,9 +253,6 @@ def test_dicom_seg_says_what_it_wants_and_goes_over_the_dicom_volume(
     assert "there is no DICOM volume" in _reason(host, widget, ui), "it has been moved since"
 
 
-LABEL_STATES = ["Expert", "Corrected", "Accepted", "Proposed", "None"]
-
-
 def _reason(host: Any, widget: Any, ui: Any) -> str:
     """The tooltip of the button after the person has come back to the module."""
     host.leave("LiverSegSSL")
@@ -279,11 +304,3 @@ def _cells(table: Any) -> list[list[str]]:
     columns = range(table.columnCount)
     rows = [[table.item(row, column).text() for column in columns] for row in range(table.rowCount)]
     return [[table.horizontalHeaderItem(column).text() for column in columns], *rows]
-
-
-def _tick(host: Any, widget: Any, text: str) -> None:
-    """Click the box of the entry that begins with a text."""
-    rows = [row for row in range(widget.count) if widget.item(row).text().startswith(text)]
-    assert len(rows) == 1, [widget.item(row).text() for row in range(widget.count)]
-    place = widget.visualItemRect(widget.item(rows[0]))
-    host.click(widget, place.left() + 10, place.center().y())
