@@ -59,7 +59,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
 
     def sizeHint(self) -> QtCore.QSize:
         layout = self.layout()
-        inner = layout.sizeHint() if layout is not None and self.isChecked() else QtCore.QSize(80, 0)
+        inner = layout.totalSizeHint() if layout is not None and self.isChecked() else QtCore.QSize(80, 0)
         return QtCore.QSize(max(inner.width(), 120), max(inner.height(), self._header() + 4))
 
     def minimumSizeHint(self) -> QtCore.QSize:
