@@ -18,7 +18,7 @@ from LiverSegSSLLib.volume.stored import Stored
 _BYTES = 348
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _SEVERAL = (32, 128, 1792, 2048, 2304)
-_MM = {"unknown": 1.0, "meter": 1e3, "mm": 1.0, "micron": 1e-3}
+_MM = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}  # unknown, metre, millimetre, micron
 
 DISAGREE_MM = 1.0
 """Two places of one image further apart than this are told to the user."""
@@ -65,7 +65,7 @@ def _check_numbers(header: Any, path: Path) -> None:
     pixdim = [float(value) for value in header["pixdim"][1:4]]
     if not all(0 < value < math.inf for value in pixdim):  # ITK takes 1 mm instead, without a word
         raise ImageError(f"has voxels of {' × '.join(f'{value:g}' for value in pixdim)} mm", path, AGAIN)
-    if int(header["xyzt_units"]) & 7 > 3:
+    if int(header["xyzt_units"]) & 7 not in _MM:
         raise unreadable(path, "its unit of length is unknown")
     if not 0 <= float(header["vox_offset"]) < 2**62:
         raise unreadable(path, "it does not say where its voxels begin")
@@ -109,7 +109,7 @@ def plain_geometry(header: Any, path: Path) -> Geometry | None:
     if any(int(side) != 1 for side in header["dim"][5 : count + 1]):  # NIfTI puts vectors there
         raise ImageError(SEVERAL_VALUES, path, "give a grey-scale image")
     pixdim = tuple(float(value) for value in header["pixdim"][1:4])
-    scale = _MM[header.get_xyzt_units()[0]]
+    scale = _MM[int(header["xyzt_units"]) & 7]
     # Sizes first: ITK must not be asked about a giant.
     checked_geometry(size, [value * scale for value in pixdim][: len(size)], (0.0,) * 3, np.eye(len(size)), path)
     affines = _affines(header)
@@ -134,7 +134,7 @@ def disagreement_mm(header: Any) -> float:
     last = np.maximum(np.asarray(header["dim"][1:4], dtype=np.float64) - 1, 0)
     corners = np.array([[x, y, z, 1.0] for x in (0, last[0]) for y in (0, last[1]) for z in (0, last[2])])
     apart = corners @ (affines[0] - affines[1]).T
-    return float(np.linalg.norm(apart[:, :3], axis=1).max()) * _MM[header.get_xyzt_units()[0]]
+    return float(np.linalg.norm(apart[:, :3], axis=1).max()) * _MM[int(header["xyzt_units"]) & 7]
 
 
 def _affines(header: Any) -> list[np.ndarray]:
@@ -142,5 +142,6 @@ def _affines(header: Any) -> list[np.ndarray]:
     header = header.copy()
     if float(header["pixdim"][0]) not in (-1.0, 1.0):  # as NIfTI says and ITK does; nibabel would raise
         header["pixdim"][0] = 1.0
-    forms = (header.get_sform(True), header.get_qform(True))
-    return [np.asarray(form, dtype=np.float64) for form, code in forms if code]
+    forms = [header.get_sform()] if int(header["sform_code"]) > 0 else []
+    forms += [header.get_qform()] if int(header["qform_code"]) > 0 else []
+    return [np.asarray(form, dtype=np.float64) for form in forms]
