@@ -51,9 +51,9 @@ class Place:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def study(self, name: str) -> Path:
-        """A further study: a copy of the second under another name."""
-        shutil.copytree(self.data / "P2", self.data / name)
+    def study(self, name: str, of: str = "P2") -> Path:
+        """A further study: a copy of another under a name of its own."""
+        shutil.copytree(self.data / of, self.data / name)
         return self.data / name
 
     def sources(self) -> dict[str, bytes]:

@@ -38,5 +38,6 @@ def test_it_is_answered(
     if entry.goes_on is not None:
         assert {case.id for case in open_cohort(place.data).cases()} == entry.goes_on
     assert place.sources() == sources
+    assert not (place.root / "ran").exists()  # what a checkpoint would make that is unpickled with trust
     after = place.labels()
     assert {label: after.get(label) for label in labels} == labels

@@ -180,7 +180,7 @@ def fuzz(target: str, examples: int, folder: Path) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_few_hundred_changes_are_answered(target: str, tmp_path: Path) -> None:
-    fuzz(target, 40, tmp_path)
+    fuzz(target, 25, tmp_path)
 
 
 @pytest.mark.slow
