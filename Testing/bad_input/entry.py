@@ -18,7 +18,7 @@ class Entry:
     ``says``: a regular expression that the answer must hold: what, where, what to do. ``code``: 2 where the input as a
     whole is bad, 0 where a part of it is and the rest goes on, 1 where not the input but the workspace is at fault.
     ``goes_on``: the cases that the cohort still has; ``None``: it is not opened. ``proposed``: begin with a workspace
-    in which labels were proposed. ``kind``: what of the issue's list it is; entries of one kind count once.
+    in which labels were proposed.
     """
 
     name: str
@@ -27,7 +27,6 @@ class Entry:
     code: int = 2
     goes_on: frozenset[str] | None = None
     proposed: bool = False
-    kind: str = ""
 
 
 def after(change: Callable[[Place], object], arguments: Arrange) -> Arrange:
@@ -46,8 +45,6 @@ def inspected(change: Callable[[Place], object]) -> Arrange:
     return after(change, lambda place: ["inspect", str(place.data)])
 
 
-def of_cohort(
-    name: str, change: Callable[[Place], object], says: str, left: frozenset[str] = CASES, kind: str = ""
-) -> Entry:
+def of_cohort(name: str, change: Callable[[Place], object], says: str, left: frozenset[str] = CASES) -> Entry:
     """A part of a cohort is bad; inspect says so and has the rest."""
-    return Entry(name, inspected(change), says, 0, left, kind=kind)
+    return Entry(name, inspected(change), says, 0, left)

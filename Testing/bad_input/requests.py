@@ -13,11 +13,11 @@ SMALL = "name: mine\npropose: [{method: transfer}]\n"
 MINE = r"mine\.yaml: .*"
 
 
-def _recipe(name: str, text: str | bytes, says: str, kind: str = "") -> Entry:
+def _recipe(name: str, text: str | bytes, says: str) -> Entry:
     def arrange(place: Place) -> list[str]:
         return ["propose", str(place.data), "--recipe", str(place.file("mine.yaml", text))]
 
-    return Entry(name, arrange, says, kind=kind)
+    return Entry(name, arrange, says)
 
 
 def _option(name: str, says: str, *options: str, verb: str = "propose") -> Entry:
@@ -43,28 +43,26 @@ RECIPES = (
     ),
     _recipe("recipe-unknown-score", SMALL + "score: {entropie: {}}", "entropie.*did you mean entropy"),
     _recipe("recipe-lacks-a-key", "name: mine", MINE + "lacks the key propose"),
-    _recipe("recipe-word-for-number", SMALL + "rounds: many", MINE + "rounds is wrong", "recipe types"),
-    _recipe("recipe-number-for-list", SMALL + "phases: 7", MINE + "phases is wrong", "recipe types"),
-    _recipe("recipe-map-for-list", "name: mine\npropose: {a: b}", MINE + "propose is wrong", "recipe types"),
-    _recipe("recipe-word-for-map", SMALL + "learn: fast", MINE + "learn is wrong", "recipe types"),
+    _recipe("recipe-word-for-number", SMALL + "rounds: many", MINE + "rounds is wrong"),
+    _recipe("recipe-number-for-list", SMALL + "phases: 7", MINE + "phases is wrong"),
+    _recipe("recipe-map-for-list", "name: mine\npropose: {a: b}", MINE + "propose is wrong"),
+    _recipe("recipe-word-for-map", SMALL + "learn: fast", MINE + "learn is wrong"),
     _recipe(
         "recipe-word-for-option",
         "name: mine\npropose: [{method: transfer, options: {spacing_mm: wide}}]",
         "spacing_mm",
-        "recipe types",
     ),
-    _recipe("recipe-million-rounds", SMALL + "rounds: 1000000", MINE + "rounds is wrong.*20", "recipe values"),
-    _recipe("recipe-negative-seed", SMALL + "seed: -1", MINE + "seed is wrong", "recipe values"),
-    _recipe("recipe-keep-nan", SMALL + "select: {keep: .nan}", MINE + r"select\.keep is wrong", "recipe values"),
-    _recipe("recipe-no-folds", SMALL + "learn: {folds: 0}", MINE + r"learn\.folds is wrong", "recipe values"),
+    _recipe("recipe-million-rounds", SMALL + "rounds: 1000000", MINE + "rounds is wrong.*20"),
+    _recipe("recipe-negative-seed", SMALL + "seed: -1", MINE + "seed is wrong"),
+    _recipe("recipe-keep-nan", SMALL + "select: {keep: .nan}", MINE + r"select\.keep is wrong"),
+    _recipe("recipe-no-folds", SMALL + "learn: {folds: 0}", MINE + r"learn\.folds is wrong"),
     _recipe(
         "recipe-absurd-method-option",
         "name: mine\npropose: [{method: transfer, options: {spacing_mm: 1.0e+9}}]",
         "spacing_mm must lie between 0.5 and 20",
-        "recipe values",
     ),
-    _recipe("recipe-endless-number", SMALL + "seed: " + "9" * 5000, MINE, "recipe values"),
-    _recipe("recipe-name-leads-out", "name: ../../evil\npropose: []", MINE + "name is wrong", "recipe values"),
+    _recipe("recipe-endless-number", SMALL + "seed: " + "9" * 5000, MINE),
+    _recipe("recipe-name-leads-out", "name: ../../evil\npropose: []", MINE + "name is wrong"),
     _recipe("recipe-runs-something", "name: !!python/object/apply:os.system [ls]\npropose: []", MINE + "is not YAML"),
     _recipe("recipe-of-ten-thousand-millions", _laughs(), MINE),
     _recipe("recipe-holds-itself", "name: mine\npropose: &a [*a]", MINE),

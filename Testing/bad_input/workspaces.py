@@ -13,13 +13,9 @@ from Testing.bad_input.place import Place
 RESTORE = ".*restore it from a backup"
 
 
-def _bad(
-    name: str, change: Callable[[Place], object], says: str, verb: str = "review", code: int = 1, kind: str = ""
-) -> Entry:
+def _bad(name: str, change: Callable[[Place], object], says: str, verb: str = "review", code: int = 1) -> Entry:
     more = ["--method", "transfer"] if verb == "propose" else []
-    return Entry(
-        name, after(change, lambda place: [verb, str(place.data), *more]), says, code, proposed=True, kind=kind
-    )
+    return Entry(name, after(change, lambda place: [verb, str(place.data), *more]), says, code, proposed=True)
 
 
 def _version(number: int) -> Callable[[Place], object]:
