@@ -89,6 +89,16 @@ def test_bad_input_is_code_2_and_one_line(like_slicer, tmp_path):
     assert line.startswith("Error: ") and "is not there" in line
 
 
+def test_in_slicer_the_verb_runs_in_a_process_of_its_own(like_slicer, tmp_path):
+    """Where worker processes can be started, which inside Slicer they cannot."""
+    spy = tmp_path / "spy"
+    spy.mkdir()
+    (spy / "click.py").write_text("import os, sys; print(os.getppid(), 'slicer' in sys.modules); raise SystemExit(3)")
+    codes, done = like_slicer("doctor", broken=str(spy))
+    assert codes == [3]
+    assert done.stdout.split()[1] == "False"
+
+
 def test_a_defect_is_code_1_and_does_not_keep_slicer_open(like_slicer, tmp_path):
     """A verb that raises what nobody expects: a library that cannot be imported whole."""
     broken = tmp_path / "broken"
