@@ -82,6 +82,7 @@ def test_shortcuts_work_in_the_section_alone(review: Reviewing) -> None:
     review.settle()
     assert review.logic.store.current(case_id).state.value == "accepted"
     second = review.panel.case_id
+    assert ui.messageLabel.text == f"{case_id.replace('__', ' ')} is accepted."
     host.press(ui.reviewerEdit, "Ctrl+N")  # skip
     host.process(lambda: review.panel.case_id not in ("", second), timeout=30)
     review.settle()
@@ -111,7 +112,8 @@ def test_rejecting_takes_a_case_out_of_the_queue_and_the_last_one_is_said(review
     review.host.click(ui.rejectButton)
     review.host.process(lambda: ui.messageLabel.visible, timeout=30)
     review.settle()
-    assert ui.messageLabel.text == "That was the last case of the queue."
+    study = last.split("__")[0]
+    assert ui.messageLabel.text == f"{study} T2 is rejected. That was the last case of the queue."
     assert {review.logic.rows(text=one.split("__")[0])[0].phases[1].state for one in (first, last)} == {"rejected"}
     review.host.choose(ui.phaseBox, "All phases")
     assert ui.leftLabel.text == "2 left to review. You have judged 2 today."

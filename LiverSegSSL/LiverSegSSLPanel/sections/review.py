@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from LiverSegSSLLib.cohort.study import split_case_id
 from LiverSegSSLPanel.notices import Notice
+from LiverSegSSLPanel.propose_words import state_name
 from LiverSegSSLPanel.sections.review_case import ReviewCase
 from LiverSegSSLPanel.sections.review_queue import QueueTable
 from LiverSegSSLPanel.sections.review_recovery import Recovery
@@ -38,16 +40,24 @@ class ReviewSection(Section):
         self.verdicts = VerdictButtons(self.page, self.ui, self._act)
         self.name = ReviewerName(self.ui.reviewerEdit)
         self.recovery = Recovery(
-            self.panel, self.ui, self.tasks, self.open_case, self._put_back, self.case.editor.save_state_for
+            self.panel,
+            self.ui,
+            self.tasks,
+            self.open_case,
+            self._put_back,
+            self.case.editor.save_state_for,
+            self._say,
         )
         self._visited: list[str] = []
         self._last = ""  # the case that was looked at last
         self._wanted = ""  # the case whose study is on its way
-        self._going_back = False
+        self._back_to = ""  # the case to which the person goes back
+        self._note = ""  # what is to be said when the next case is there
         self._judging = False
         self._beats = 0
         self.ui.reviewerEdit.connect("editingFinished()", self._refresh)
         for notice, heard in (
+            (Notice.READY, self._ask_for_network),
             (Notice.COHORT, self._cohort_changed),
             (Notice.LABELS, self._labels_changed),
             (Notice.STUDY, self._study_changed),
@@ -61,8 +71,7 @@ class ReviewSection(Section):
     def enter(self) -> None:
         self.case.editor.enter()
         self.timer.enter()
-        if self.panel.has_cohort:
-            self.case.propagating.ask_for_network()
+        self._ask_for_network()
 
     def exit(self) -> None:
         self.case.editor.exit()
@@ -79,8 +88,9 @@ class ReviewSection(Section):
         self.case.editor.connect_scene()
 
     def unbind(self) -> None:
+        if slicer.mrmlScene.IsClosing():
+            self._save()
         self.case.scene_closes()
-        self.recovery.forget()
         super().unbind()
 
     # --- what is heard ------------------------------------------------------------------------------------------
@@ -89,14 +99,19 @@ class ReviewSection(Section):
         self.tasks.forget()
         self.timer.seconds.clear()
         self._visited, self._last, self._wanted = [], "", ""
-        self._judging = False
+        self._back_to, self._note, self._judging = "", "", False
         self.queue.clear()
         self.recovery.forget()
         self.case.show("")
         self.timer.look_at("")
+        self.timer.run(False)
         self._labels_changed()
         if self.panel.has_cohort:
             self.recovery.look()
+        self._ask_for_network()
+
+    def _ask_for_network(self) -> None:
+        if self.panel.has_cohort:
             self.case.propagating.ask_for_network()
 
     def _labels_changed(self) -> None:
@@ -108,25 +123,27 @@ class ReviewSection(Section):
         if errors and self._wanted in errors:
             self.say(str(errors[self._wanted]), wrong=True)
             self._wanted = ""
+        self.timer.run(self.panel.logic.loadedStudy() is not None)
         self.case.study_changed()
         self.recovery.look()
 
     def _case_changed(self, case_id: str) -> None:
         if case_id and case_id != self._last:
-            if self._last and not self._going_back:
+            if case_id == self._back_to:
+                self._visited.pop()
+            elif self._last:
                 self._visited.append(self._last)
-            self._last = case_id
-            self._going_back = False
+            self._last, self._back_to = case_id, ""
         if case_id:
-            self._wanted = ""
-            self.say("")
+            self.say(self._note)
+            self._wanted = self._note = ""
             self.ui.commentEdit.text = ""
         self.queue.mark(case_id)
         self.timer.look_at(case_id)
         self.case.show(case_id)
 
     def _refresh(self) -> None:
-        if self.panel.has_cohort:
+        if self.panel.has_cohort and not self.recovery.looking:
             self.tasks.follow(self.panel.logic.beginQueue(reviewer()), self.queue_read)
 
     def queue_read(self, state: Any) -> None:
@@ -152,8 +169,8 @@ class ReviewSection(Section):
 
     def _act(self, name: str) -> None:
         if name == "back":
-            self._going_back = True
-            self.open_case(self._visited.pop())
+            self._back_to = self._visited[-1]
+            self.open_case(self._back_to)
         elif name == "skip":
             following = self.queue.after(self.case.case_id)
             self.queue.skip(self.case.case_id)
@@ -177,10 +194,14 @@ class ReviewSection(Section):
         self.queue.judged(label.case_id)
         self.case.judged()
         self.panel.tell(Notice.LABELS)
+        words = _("{study} {phase} is {state}.").format(
+            study=label.study, phase=label.phase.value, state=state_name(label.state.value)
+        )
         if following:
+            self._note = words
             self.open_case(following)
         else:
-            self.say(_("That was the last case of the queue."))
+            self.say(_("{words} That was the last case of the queue.").format(words=words))
 
     def _not_judged(self, words: str) -> None:
         self._judging = False
@@ -212,12 +233,11 @@ class ReviewSection(Section):
             self._save()
 
     def _save(self) -> None:
-        if self.panel.has_cohort and not self.panel.studies.loading:
+        if self.panel.has_cohort:
             self.tasks.follow(self.panel.logic.beginSaving(reviewer(), self.timer.seconds))
 
-    def _put_back(self, case_id: str, seconds: float, words: str) -> None:
-        self.timer.seconds[case_id] = self.timer.seconds.get(case_id, seconds)
-        self.say(words)
+    def _put_back(self, case_id: str, seconds: float) -> None:
+        self.timer.seconds[case_id] = max(self.timer.seconds.get(case_id, 0.0), seconds)
 
     def _failed(self, words: str) -> None:
         self.say(words, wrong=True)

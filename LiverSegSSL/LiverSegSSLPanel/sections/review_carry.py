@@ -24,6 +24,7 @@ class Propagating:
     :param ui: has ``propagateButton``, ``propagateLayout`` and ``networkBox``.
     :param say: shows a line, of which the second argument says whether something is wrong.
     :param save_state_for: what makes the next change of a case's label one step of undo.
+    :param changed: is called when it has begun or ended.
     """
 
     def __init__(
@@ -33,9 +34,10 @@ class Propagating:
         tasks: TaskWatch,
         say: Callable[[str, bool], None],
         save_state_for: Callable[[str], Callable[[], Any] | None],
+        changed: Callable[[], None],
     ) -> None:
         self._panel, self._tasks = panel, tasks
-        self._say, self._save_state_for = say, save_state_for
+        self._say, self._save_state_for, self._changed = say, save_state_for, changed
         self._box = ui.networkBox
         self._box.visible = False
         self._case_id = ""
@@ -50,6 +52,10 @@ class Propagating:
         missing = _("The corrections are being handed over …") if self._preparing else missing
         tip = _("The slices that you have changed are the example; the others follow. Undo takes it back.")
         self.view.offer([missing] if missing else [], tip)
+
+    def at_work_on(self, case_id: str) -> bool:
+        """Whether corrections of a case are on their way."""
+        return self._propagation is not None and self._propagation.case_id == case_id
 
     def ask_for_network(self) -> None:
         """See whether the network can take part, and offer it only then."""
@@ -75,6 +81,7 @@ class Propagating:
         self.offer(self._case_id, "")
         self._propagation = propagation
         self.view.show(propagation.job, self._ended)
+        self._changed()
 
     def _failed(self, words: str) -> None:
         self._preparing = False
@@ -83,6 +90,7 @@ class Propagating:
 
     def _ended(self, job: RunningJob) -> None:
         propagation, self._propagation = self._propagation, None
+        self._changed()
         if propagation is None or propagation.job is not job:
             return
         error = job.error()

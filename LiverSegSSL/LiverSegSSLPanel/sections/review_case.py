@@ -51,7 +51,7 @@ class ReviewCase:
         self._follower = SliceFollower(self._moved)
         self._overlays = Overlays(panel, ui, tasks)
         self.versions = VersionTable(panel, ui, tasks, self._taken_back, lambda: self._save_state(self.case_id))
-        self.propagating = Propagating(panel, ui, tasks, say, self._save_state)
+        self.propagating = Propagating(panel, ui, tasks, say, self._save_state, self.update)
         self.copying = Copying(panel, ui, say)
         ui.caseBox.connect("activated(int)", self._phase_chosen)
 
@@ -122,6 +122,9 @@ class ReviewCase:
             return {**dict.fromkeys(VERDICTS, _("The label is being looked up …")), "skip": ""}
         if any(version.state == "expert" for version in facts.versions):
             return {**dict.fromkeys(VERDICTS, _("The expert's mask stays as it is.")), "skip": ""}
+        if self.propagating.at_work_on(self.case_id):
+            under_way = _("Your corrections are being propagated: wait for it, or cancel it.")
+            return {**dict.fromkeys(VERDICTS, under_way), "skip": ""}
         nothing = "" if phase.label_id else _("There is no label yet: draw one, or have one proposed.")
         changed = _("The label has been changed since it was loaded: use “Correct and next”, or undo the changes.")
         unchanged = _("Nothing has been changed since the label was loaded.")

@@ -24,8 +24,9 @@ class Recovery:
 
     :param ui: has ``recoverRow``, ``recoverLabel``, ``recoverButton`` and ``discardButton``.
     :param open_case: opens the study of a case.
-    :param put_back: is told the case, the seconds that were spent on it, and what there is to say.
+    :param put_back: is told the case, and the seconds that were spent on it.
     :param save_state_for: what makes the next change of a segmentation one step of undo.
+    :param say: shows a line, of which the second argument says whether something is wrong.
     """
 
     def __init__(
@@ -34,20 +35,29 @@ class Recovery:
         ui: Any,
         tasks: TaskWatch,
         open_case: Callable[[str], None],
-        put_back: Callable[[str, float, str], None],
+        put_back: Callable[[str, float], None],
         save_state_for: Callable[[Any], SaveState | None],
+        say: Callable[[str, bool], None],
     ) -> None:
         self._panel, self._tasks = panel, tasks
         self._open_case, self._put_back, self._save_state_for = open_case, put_back, save_state_for
+        self._say = say
         self._row, self._label = ui.recoverRow, ui.recoverLabel
         self._left: list[Work] = []
         self._seen: set[str] = set()  # segmentations that were looked at since they came into the scene
         ui.recoverButton.connect("clicked()", self._recover)
         ui.discardButton.connect("clicked()", self._discard)
+        self._looking = 0
         self._show([])
 
+    @property
+    def looking(self) -> bool:
+        """Whether work that was left may be about to be put back: nothing should be kept in its place."""
+        return self._looking > 0
+
     def forget(self) -> None:
-        """Another cohort, or another scene."""
+        """Another cohort."""
+        self._looking = 0
         self._seen.clear()
         self._show([])
 
@@ -59,12 +69,18 @@ class Recovery:
         study = self._panel.logic.loadedStudy()
         phases = [] if study is None else [phase for phase in study.phases if phase.segmentation is not None]
         fresh = [phase for phase in phases if phase.segmentation.GetID() not in self._seen]
-        self._seen.update(phase.segmentation.GetID() for phase in fresh)
+        self._seen = {phase.segmentation.GetID() for phase in phases}  # others are gone: a new scene may use their ids
         shown = {phase.case_id for phase in phases}
         task = self._panel.logic.beginRecoverable()
-        self._tasks.follow(task, lambda left: self._found(left, fresh, shown))
+        self._looking += 1
+        self._tasks.follow(task, lambda left: self._found(left, fresh, shown), self._failed)
+
+    def _failed(self, words: str) -> None:
+        self._looking -= 1
+        self._say(words, True)
 
     def _found(self, left: list[Work], fresh: list[PhaseInScene], shown: set[str]) -> None:
+        self._looking -= 1
         self._show([work for work in left if work.case_id not in shown])
         for work in left:
             phase = next((one for one in fresh if one.case_id == work.case_id), None)
@@ -74,7 +90,13 @@ class Recovery:
     def _begin(self, work: Work, phase: PhaseInScene) -> None:
         words = _("{what} is shown again. Undo takes it away.").format(what=_words(work))
         task = self._panel.logic.beginRecovering(work.case_id, self._save_state_for(phase.segmentation))
-        self._tasks.follow(task, lambda seconds: self._put_back(work.case_id, seconds, words))
+        self._looking += 1
+        self._tasks.follow(task, lambda seconds: self._done(work.case_id, seconds, words), self._failed)
+
+    def _done(self, case_id: str, seconds: float, words: str) -> None:
+        self._looking -= 1
+        self._put_back(case_id, seconds)
+        self._say(words, False)
 
     def _show(self, left: list[Work]) -> None:
         self._left = left

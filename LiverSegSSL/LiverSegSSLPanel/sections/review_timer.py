@@ -40,10 +40,13 @@ class ReviewTimer:
         """Count for this case from now on; empty: for none."""
         self._case_id = case_id
         self._last_time = self._last_sign_time = time.monotonic()
-        if case_id:
-            self._timer.start()
-        else:
+
+    def run(self, on: bool) -> None:
+        """Whether there is anything to be done every few seconds."""
+        if not on:
             self._timer.stop()
+        elif not self._timer.active:
+            self._timer.start()
 
     def enter(self) -> None:
         """The person has come to the module."""
@@ -64,7 +67,7 @@ class ReviewTimer:
         if signs != self._last_signs:
             self._last_signs, self._last_sign_time = signs, now
         elapsed, self._last_time = now - self._last_time, now
-        if self._here and now - self._last_sign_time <= IDLE_S and elapsed <= LAPSE_S:
+        if self._here and self._case_id and now - self._last_sign_time <= IDLE_S and elapsed <= LAPSE_S:
             self.seconds[self._case_id] = self.seconds.get(self._case_id, 0.0) + elapsed
         self._beat()
 
