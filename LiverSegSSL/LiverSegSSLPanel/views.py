@@ -68,7 +68,7 @@ class StudyViews:
             self._names.put(name, manager.sliceWidget(name).sliceView(), phase.phase)
         for phase in study.phases:
             _only_in(phase, self.slice_node(phase.case_id), phase.case_id not in before)
-        self._fit()
+        self._scale()
         if kept is not None:
             self._set_plane(kept)
         else:
@@ -100,6 +100,13 @@ class StudyViews:
         else:
             plane[:3, :3], plane[:3, 3] = axes, centre
         self._set_plane(plane)
+
+    def fit(self) -> None:
+        """Let the images fill the views, to be called again when those have their sizes; the place stays."""
+        plane = self._plane()
+        if plane is not None:
+            self._scale()
+            self._set_plane(plane)
 
     def slice_node(self, case_id: str) -> Any:
         """The slice node of the view of a case; ``None``: it has none."""
@@ -162,8 +169,8 @@ class StudyViews:
         offset = plane[:3, :2].T @ (point - plane[:3, 3])
         return bool((np.abs(offset) < np.array(self._nodes()[0].GetFieldOfView()[:2]) / 2).all())
 
-    def _fit(self) -> None:
-        """One scale for all views: the one in which the largest image fits."""
+    def _scale(self) -> None:
+        """One scale for all views: the one in which the largest image fits. Each goes to the middle of its image."""
         logics = [slicer.app.layoutManager().sliceWidget(self._view_of(case)).sliceLogic() for case in self._cases]
         for logic in logics:
             logic.FitSliceToAll()

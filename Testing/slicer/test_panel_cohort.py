@@ -175,6 +175,23 @@ def test_a_phase_that_cannot_be_read_is_named(host: Any, cohort: Any, small: Pat
     assert lines[0] == "1001-A-S3 is open." and lines[1].startswith("Not shown: ") and "T2.nii.gz" in lines[1]
 
 
+def test_a_study_of_which_nothing_can_be_read(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
+    import slicer
+
+    before = slicer.app.layoutManager().layout
+    data = tmp_path / "data"
+    shutil.copytree(small, data)
+    show_cohort(host, cohort, data, tmp_path / "workspace")
+    host.click_cell(cohort.ui.studyTable, 0, 0, double=True)
+    host.process(lambda: cohort.panel.studies.loading is False, PATIENCE_S)
+    for phase in ("GED4", "T2"):
+        cohort.panel.logic.case(f"1002-A-S4__{phase}").image.unlink()
+    host.click_cell(cohort.ui.studyTable, 2, 0, double=True)
+    host.process(lambda: cohort.panel.studies.loading is False, PATIENCE_S)
+    assert cohort.ui.studyLabel.text.count("Not shown: ") == 2 and not cohort.ui.closeStudyButton.visible
+    assert slicer.app.layoutManager().layout == before
+
+
 def test_a_folder_that_is_none(host: Any, cohort: Any, tmp_path: Path) -> None:
     host.type(cohort.ui.folderPath, str(tmp_path / "nowhere"))
     host.click(cohort.ui.openButton)

@@ -123,6 +123,7 @@ def test_each_phase_has_its_view_its_name_and_its_label(host: Any, widget: Any) 
 
 def test_all_views_show_the_middle_of_the_liver(host: Any, widget: Any) -> None:
     open_study(host, widget, "P1", "GED4")
+    host.wait(0.3)  # the images are fitted once more when the views have their sizes
     image = widget.logic.loadedStudy().phase("P1__GED4").image
     assert widget.panel.case_id == "P1__GED4"
     # The label is in slices 5 and 6; between them the even one is as good as the other.

@@ -68,6 +68,7 @@ class CohortSection(Section):
         self.panel.listen(Notice.LABELS, self._ask_rows)
         self.panel.listen(Notice.PARAMETERS, self._compare_with_scene)
         ui.folderPath.currentPath = slicer.util.settingsValue(LAST_FOLDER, "")
+        ui.workspacePath.currentPath = ui.manifestPath.currentPath = ""  # CTK may remember paths of other widgets
         self._fill_boxes([])
         self._cohort_changed()
         self._offer()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 POLL_MS = 20
 
+_SETTLED_MS = 100
+"""After a change of the layout the views have their sizes."""
+
 
 class StudyOpening:
     """The study on its way into the scene, and the views that show it."""
@@ -39,6 +42,10 @@ class StudyOpening:
         self._keeping = qt.QTimer()
         self._keeping.setInterval(POLL_MS)
         self._keeping.connect("timeout()", self._keep)
+        self._settled = qt.QTimer()
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLED_MS)
+        self._settled.connect("timeout()", self.views.fit)
         panel.listen(Notice.CASE, self._look_at)
 
     @property
@@ -85,7 +92,7 @@ class StudyOpening:
         if study is None or not case_ids:
             return
         self._left_out = frozenset(phase.phase for phase in study.phases if phase.case_id not in case_ids)
-        self.views.show(study, case_ids)
+        self._show(study, case_ids)
         self._panel.tell(Notice.LOADING)
 
     def scene_closes(self) -> None:
@@ -101,7 +108,7 @@ class StudyOpening:
         if study is None:
             self.views.restore()
         else:
-            self.views.show(study, self._chosen(study))
+            self._show(study, self._chosen(study))
         self._tell()
 
     def check_later(self) -> None:
@@ -116,6 +123,8 @@ class StudyOpening:
         self._check.disconnect("timeout()", self._look)
         self._keeping.stop()
         self._keeping.disconnect("timeout()", self._keep)
+        self._settled.stop()
+        self._settled.disconnect("timeout()", self.views.fit)
         self.views.cleanup()
 
     def _stop(self) -> None:
@@ -142,11 +151,17 @@ class StudyOpening:
 
     def _arrange(self) -> None:
         study = self._panel.logic.loadedStudy()
-        if study is not None:
-            self.views.show(study, self._chosen(study))
+        if study is None:
+            self.views.restore()
+        else:
+            self._show(study, self._chosen(study))
         self._tell()
         if study is not None and study.phase(self._case_id) is not None:
             self._panel.look_at(self._case_id)
+
+    def _show(self, study: StudyInScene, case_ids: tuple[str, ...]) -> None:
+        self.views.show(study, case_ids)
+        self._settled.start()
 
     def _chosen(self, study: StudyInScene) -> tuple[str, ...]:
         """The cases of a study to show: what the person has not left out; all if nothing else is left."""
@@ -159,7 +174,7 @@ class StudyOpening:
         study = self._panel.logic.loadedStudy()
         phase = None if study is None else study.phase(case_id)
         if study is not None and phase is not None and phase.image is not None and case_id not in self.views.shown:
-            self.views.show(study, (*self.views.shown[: MOST_VIEWS - 1], case_id))
+            self._show(study, (*self.views.shown[: MOST_VIEWS - 1], case_id))
             self._panel.tell(Notice.LOADING)
         self.views.look_at(case_id)
 
@@ -170,7 +185,7 @@ class StudyOpening:
         if study is None:
             self.views.restore()
         elif not set(self.views.shown) <= set(_ids(in_order(study))):
-            self.views.show(study, self._chosen(study))
+            self._show(study, self._chosen(study))
         self._tell()
 
     def _tell(self) -> None:
