@@ -27,7 +27,7 @@ from Testing.host.host import Host  # noqa: E402
 from Testing.slicer.panels import open_module, section  # noqa: E402
 
 LIMIT_S = 1800.0
-WIDTH, HEIGHT = 1600, 1000
+WIDTH, HEIGHT, PANEL = 1600, 1000, 560
 PHASES = ["T1", "T2"]
 TRAINING = "\n".join(
     [
@@ -53,6 +53,7 @@ class Photographer:
         self.panel, self.logic = self.widget.panel, self.widget.logic
         self.logic.workers = 0
         host.main_window.resize(WIDTH, HEIGHT)
+        host.window._pages.setMinimumWidth(PANEL)
         self.until(lambda: not self.panel.jobs.running)
 
     def until(self, condition: Callable[[], Any]) -> None:
@@ -91,6 +92,7 @@ class Photographer:
         self.host.choose_folder(ui.folderPath, self.work / "data")
         self.host.click(ui.openButton)
         self.until(lambda: self.panel.has_cohort and ui.studyTable.model().rowCount() > 0)
+        self.until(lambda: not self.panel.jobs.running)  # what an earlier call has left running
 
     def propose(self) -> None:
         """Have labels proposed; the picture is of the job at work."""
@@ -111,7 +113,7 @@ class Photographer:
         self.until(lambda: review.ui.queueTable.rowCount > 1)
         self.host.click_cell(review.ui.queueTable, 0, 1)
         self.until(lambda: self.panel.case_id and not review.tasks.busy)
-        self._draw(self.panel.case_id)
+        self._draw(self.panel.case_id, review.case.strip.current)
         self.until(lambda: review.ui.correctButton.enabled and not review.tasks.busy)
         self.picture("Review")
         self.window("window")
@@ -125,15 +127,14 @@ class Photographer:
             self.host.click(button)
             self.until(lambda case_id=case_id: self.panel.case_id != case_id and not review.tasks.busy)
 
-    def _draw(self, case_id: str) -> None:
-        """The liver a little larger in some slices, as a brush makes it."""
+    def _draw(self, case_id: str, shown: int) -> None:
+        """The liver a little larger in the slice that is shown and its neighbours, as a brush makes it."""
         import slicer
 
         phase = self.logic.desk.phase(case_id)
         segment = phase.segmentation.GetSegmentation().GetNthSegmentID(0)
         array = np.array(slicer.util.arrayFromSegmentBinaryLabelmap(phase.segmentation, segment, phase.image))
-        largest = int((array > 0).sum(axis=(1, 2)).argmax())
-        for index in (largest - 1, largest, largest + 1):
+        for index in (shown - 1, shown, shown + 1):
             array[index] = np.maximum(array[index], np.roll(array[index], 3, axis=1))
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, phase.segmentation, segment, phase.image)
 

@@ -191,7 +191,7 @@ def _tell(test: Any, way: Way, folder: Path) -> None:
     slicer.app.processEvents()
     test.assertEqual(way.parameters().trainFolds, FOLDS)
     study = logic.loadedStudy()
-    test.assertEqual(study.key, row.study, "the study is in the scene again")
+    test.assertEqual(study and study.key, row.study, "the study is in the scene again")
     np.testing.assert_array_equal(logic.desk.drawn(first).array, carried)
 
 

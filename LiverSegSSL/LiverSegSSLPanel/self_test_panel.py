@@ -29,7 +29,8 @@ class ByPanel:
         self._sections = {type(section).__name__: section for section in self.widget.sections}
         for section in self.widget.sections:
             section.button.collapsed = False
-        wait_for(lambda: not self.panel.jobs.running, "the look at what is installed")
+        panel = self.panel
+        wait_for(lambda: panel.has_gpu is not None or not panel.readiness.ok, "the look at what is installed")
 
     @property
     def why_not(self) -> str:

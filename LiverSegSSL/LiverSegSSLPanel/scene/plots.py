@@ -54,6 +54,7 @@ class CurvePlot:
             for name in columns:
                 if name in (*_LINES, curves.judged) and (fold, name) not in self._series:
                     self._series[fold, name] = self._add_series(fold, name)
+                    self._order()
             self._mark(fold, len(columns[EPOCH]))
         for name, title in ((LOSS, self._words["loss"]), (JUDGED, self._words.get(curves.judged, ""))):
             chart = self.charts[name]
@@ -80,8 +81,14 @@ class CurvePlot:
         series.SetPlotType(series.PlotTypeScatter)
         series.SetLineStyle(getattr(series, _LINES.get(name, "LineStyleSolid")))
         series.SetColor(*_COLOURS[(int(fold) if fold.isdecimal() else 0) % len(_COLOURS)])
-        self.charts[LOSS if name in _LINES else JUDGED].AddAndObservePlotSeriesNodeID(series.GetID())
         return series
+
+    def _order(self) -> None:
+        """Fold by fold in the charts and their legends, whichever was heard of first."""
+        for chart in self.charts.values():
+            chart.RemoveAllPlotSeriesNodeIDs()
+        for (_fold, name), series in sorted(self._series.items(), key=lambda item: (len(item[0][0]), *item[0])):
+            self.charts[LOSS if name in _LINES else JUDGED].AddAndObservePlotSeriesNodeID(series.GetID())
 
     def _mark(self, fold: str, epochs: int) -> None:
         """A single epoch makes no line, so it is a dot."""
@@ -91,11 +98,9 @@ class CurvePlot:
 
     def _forget(self, fold: str) -> None:
         for key in [key for key in self._series if key[0] == fold]:
-            series = self._series.pop(key)
-            for chart in self.charts.values():
-                chart.RemovePlotSeriesNodeID(series.GetID())
-            self._remove(series)
+            self._remove(self._series.pop(key))
         self._remove(self.tables.pop(fold))
+        self._order()
 
     def _remove(self, node: Any) -> None:
         if self._scene.IsNodePresent(node):  # a person may have deleted it

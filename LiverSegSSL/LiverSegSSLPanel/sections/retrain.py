@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from LiverSegSSLLib.rounds.recipe import Recipe
     from LiverSegSSLPanel.jobs import RunningJob
 
+_MEASURED = 1
+"""The column of figures that takes what width is left, and wraps."""
+
 _SETTLE_MS = 150
 """After the last key or notice the labels are counted anew: the ledger is not read at every one of them."""
 
@@ -63,6 +66,7 @@ class RetrainSection(Section):
         self.panel.listen(Notice.JOB, self._heard)
         for table in (ui.summaryTable, ui.figuresTable):
             table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        ui.figuresTable.horizontalHeader().setSectionResizeMode(_MEASURED, qt.QHeaderView.Stretch)
         self.refresh()
 
     def enter(self) -> None:
@@ -151,6 +155,7 @@ class RetrainSection(Section):
             texts = (figure_in_words(figure), judged_in_words(figure.judged), f"{figure.value:.3f}", str(figure.cases))
             for column, text in enumerate(texts):
                 _set(table, row, column, text)
+        table.resizeRowsToContents()
         _fit_height(table)
 
     def _show_time(self) -> None:
