@@ -101,9 +101,8 @@ class QueueTable:
         self._table.setRowCount(len(items))
         for row, item in enumerate(items):
             for column, text in enumerate((str(item.rank), split_case_id(item.case_id)[0], item.reason)):
-                cell = qt.QTableWidgetItem(text)
-                cell.setToolTip(item.reason)
-                self._table.setItem(row, column, cell)
+                self._table.setItem(row, column, qt.QTableWidgetItem(text))
+            self._table.item(row, 2).setToolTip(item.reason)
         self._table.resizeColumnToContents(0)
         self._table.resizeColumnToContents(1)
         self._line.text = self._words(len(items))

@@ -136,5 +136,5 @@ class VersionTable:
 def _cells(version: Version) -> tuple[str, ...]:
     state = state_name(version.state)
     state = _("{state} – counts").format(state=state) if version.stands else state
-    when = version.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    return str(version.version), version.source, state, version.author, when, f"{version.volume_ml:.0f}"
+    day = version.created.astimezone().strftime("%Y-%m-%d")
+    return str(version.version), version.source, state, version.author, day, f"{version.volume_ml:.0f}"
