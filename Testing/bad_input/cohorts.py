@@ -156,9 +156,7 @@ FOLDERS = (
     ),
     of_cohort("study-by-special-characters", _studies("a b", "a?b"), r"'a b', 'a\?b' differ only by"),
     of_cohort("name-with-spaces", _studies("a b  c"), "3 studies", _named("a-b-c")),
-    of_cohort(
-        "name-with-quotes", _studies("""o'Hara "x" $(id) `id` ;"""), "3 studies", _named("o-Hara-x-id-id"), "names"
-    ),
+    of_cohort("name-with-quotes", _studies("""o'Hara "x" $(id) `id` ;"""), "3 studies", _named("o-Hara-x-id-id")),
     of_cohort("name-with-dashes", _studies("--help"), "3 studies", _named("help")),
     of_cohort("name-with-a-newline", _studies("a\nb"), "3 studies", _named("a-b")),
     of_cohort("name-not-ascii", _studies("Müller"), "3 studies", _named("Muller")),
