@@ -206,6 +206,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/rounds/comparison_results.py
   LiverSegSSLLib/rounds/comparison_training.py
   LiverSegSSLLib/rounds/demo.py
+  LiverSegSSLLib/rounds/equipment.py
   LiverSegSSLLib/rounds/exporting.py
   LiverSegSSLLib/rounds/judging.py
   LiverSegSSLLib/rounds/loop.py
@@ -239,9 +240,13 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/types.py
   LiverSegSSLLib/volume/__init__.py
   LiverSegSSLLib/volume/grid.py
+  LiverSegSSLLib/volume/limits.py
   LiverSegSSLLib/volume/names.py
+  LiverSegSSLLib/volume/nifti.py
   LiverSegSSLLib/volume/read.py
   LiverSegSSLLib/volume/resample.py
+  LiverSegSSLLib/volume/stored.py
+  LiverSegSSLLib/volume/text_headers.py
   LiverSegSSLLib/volume/write.py
   )
 
