@@ -188,6 +188,6 @@ def test_a_training_is_offered_with_what_it_means(host: Any, opened: Any) -> Non
 
 def _looked(host: Any, propose: Any) -> str:
     """The tooltip once the section has looked whether all is there."""
-    host.wait(0.15)
-    host.process(lambda: not propose.tasks.busy and " …" not in propose.ui.proposeButton.toolTip, timeout=WAIT_S)
+    host.process()
+    host.process(lambda: not propose.busy, timeout=WAIT_S)
     return str(propose.ui.proposeButton.toolTip)

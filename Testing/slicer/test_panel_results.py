@@ -60,7 +60,7 @@ def opened(host: Any, proposed: Path, tmp_path: Path) -> tuple[Any, Any]:
     widget.logic.openCohort(proposed / "data", tmp_path / "workspace")
     widget.panel.tell(Notice.COHORT)
     results = section(widget, "Results")
-    host.process(lambda: results.ui.resultsTable.rowCount, timeout=WAIT_S)
+    host.process(lambda: results.ui.resultsTable.rowCount and not results.busy, timeout=WAIT_S)
     return widget, results
 
 
@@ -106,7 +106,7 @@ def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:
     assert [row[5] for row in rows] == [f"{measured[vendor].hd95_mm:.1f}" for vendor in ("A", "B1")]
     host.choose(ui.shownBox, "Labels by state")
     widget.panel.tell(Notice.LABELS)
-    host.process(lambda: not results.tasks.busy)
+    host.process(lambda: not results.busy)
     assert len(_cells(ui.resultsTable)[0]) == 9, "what was chosen stays"
 
     assert not ui.openButton.enabled
@@ -257,7 +257,7 @@ def _reason(host: Any, widget: Any, ui: Any) -> str:
     """The tooltip of the button after the person has come back to the module."""
     host.leave("LiverSegSSL")
     host.open("LiverSegSSL")
-    host.wait(0.3)
+    host.process(lambda: not section(widget, "Results").busy, timeout=WAIT_S)
     return str(ui.dicomButton.toolTip)
 
 

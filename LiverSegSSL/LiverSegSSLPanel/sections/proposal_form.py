@@ -116,6 +116,7 @@ class ProposalForm:
         self._changed()
 
     def _method_chosen(self, index: int) -> None:
+        self._show_method()
         self._keep("proposeMethod", self._method)
 
     def _recipe_chosen(self, recipe: str) -> None:

@@ -73,6 +73,11 @@ class ProposeSection(Section):
         super().unbind()
         self.form.unbind()
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is still finding out what can be done."""
+        return bool(self._timer.active) or self.tasks.busy
+
     # --- what is there, what would be done ----------------------------------------------------------------------
 
     def _cohort_changed(self) -> None:

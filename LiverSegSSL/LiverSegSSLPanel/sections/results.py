@@ -17,7 +17,7 @@ from LiverSegSSLPanel.sections.export_box import ExportBox
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.model_choice import ModelChoice
 from LiverSegSSLPanel.sections.result_tables import fill, label_columns, label_rows, measure_columns, measure_rows
-from LiverSegSSLPanel.sections.section import Section
+from LiverSegSSLPanel.sections.section import Section, follow_path
 from LiverSegSSLPanel.sections.task_watch import TaskWatch
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ResultsSection(Section):
         ui.evaluateButton.connect("clicked()", self._evaluate)
         ui.reportButton.connect("clicked()", self._report)
         ui.openButton.connect("clicked()", self._open_report)
-        ui.truthPath.connect("currentPathChanged(QString)", self._truth_typed)
+        follow_path(ui.truthPath, self._truth_typed)
         ui.shownBox.connect("currentIndexChanged(int)", self._show_table)
         ui.resultsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         self.panel.listen(Notice.COHORT, self._cohort_changed)
@@ -80,6 +80,11 @@ class ResultsSection(Section):
     def bind(self, parameters: Any) -> None:
         super().bind(parameters)
         self._refresh()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is still finding out what there is."""
+        return bool(self._timer.active) or self.tasks.busy
 
     # --- what there is ------------------------------------------------------------------------------------------
 
@@ -226,7 +231,7 @@ class ResultsSection(Section):
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(report)))
 
     def _truth_typed(self, path: str) -> None:
-        self._keep("truthFolder", path.strip())
+        self._keep("truthFolder", path)
 
     def _keep(self, name: str, value: str) -> None:
         parameters = self.panel.parameters
