@@ -48,12 +48,12 @@ def test_a_training_found_again_fills_the_curves_from_its_first_epoch(host: Any,
         training.say(*events[:middle])
         (job,) = widget.logic.findJobs()
         widget.panel.jobs.watch(job)
-        host.process(lambda: len(_tables()) == 2)
-        host.process(lambda: ui.trainButton.text == "Cancel")
+        host.process(lambda: len(_tables()) == 2, timeout=60)
+        host.process(lambda: ui.trainButton.text == "Cancel", timeout=60)
         assert ui.curvesBox.visible
         assert {name: columns["epoch"] for name, columns in _tables().items()} == {"Fold 1": [1.0], "Fold 2": [1.0]}
         training.say(*events[middle:-2])
-        host.process(lambda: all(len(columns["epoch"]) == 3 for columns in _tables().values()))
+        host.process(lambda: all(len(columns["epoch"]) == 3 for columns in _tables().values()), timeout=60)
         for fold in (0, 1):
             columns = _tables()[f"Fold {fold + 1}"]
             for name in ("loss", "val_loss", "dice"):
@@ -70,7 +70,7 @@ def test_a_training_found_again_fills_the_curves_from_its_first_epoch(host: Any,
         assert host.slowest()[1] < 1000, host.slowest()
     finally:
         training.end()
-    host.process(lambda: ui.trainButton.text == "Train")
+    host.process(lambda: ui.trainButton.text == "Train", timeout=60)
 
 
 def test_the_curves_go_with_the_scene_and_come_back_with_the_next(host: Any, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_curves_go_with_the_scene_and_come_back_with_the_next(host: Any, tmp
         training.say(*recorded()[:-2])
         (job,) = widget.logic.findJobs()
         widget.panel.jobs.watch(job)
-        host.process(lambda: len(_tables()) == 2)
+        host.process(lambda: len(_tables()) == 2, timeout=60)
         assert all(node.GetHideFromEditors() and not node.GetSaveWithScene() for node in _ours())
         mine = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "mine")
         host.save_scene(tmp_path / "scene.mrml")

@@ -25,7 +25,7 @@ def _opened(host: Any, folder: Path) -> tuple[Any, Any, Any]:
     widget = open_module(host)
     open_cohort(widget, folder)
     retrain = section(widget, "Retrain")
-    host.process(lambda: retrain.ui.summaryTable.rowCount == 2)
+    host.process(lambda: retrain.ui.summaryTable.rowCount == 2, timeout=60)
     return widget, retrain, retrain.ui
 
 
@@ -49,14 +49,14 @@ def test_the_button_lists_what_is_missing(host: Any, tmp_path: Path) -> None:
     host.wait(0.3)
     assert not ui.trainButton.enabled and "Open a cohort first (section Cohort)." in ui.trainButton.toolTip.splitlines()
     open_cohort(widget, tmp_path)
-    host.process(lambda: ui.trainButton.enabled)
+    host.process(lambda: ui.trainButton.enabled, timeout=60)
     _change_recipe(host, ui, "learn.optoins=3")
-    host.process(lambda: not ui.trainButton.enabled)
+    host.process(lambda: not ui.trainButton.enabled, timeout=60)
     assert "learn.optoins" in ui.trainButton.toolTip and "options" in ui.trainButton.toolTip
     _change_recipe(host, ui, "phases=[T2]")
-    host.process(lambda: "No case has a label that a person" in ui.trainButton.toolTip)
+    host.process(lambda: "No case has a label that a person" in ui.trainButton.toolTip, timeout=60)
     _change_recipe(host, ui, "")
-    host.process(lambda: ui.trainButton.enabled)
+    host.process(lambda: ui.trainButton.enabled, timeout=60)
 
 
 def test_choices_are_the_librarys_and_come_back_with_the_scene(host: Any, tmp_path: Path) -> None:
@@ -72,12 +72,12 @@ def test_choices_are_the_librarys_and_come_back_with_the_scene(host: Any, tmp_pa
     host.choose(ui.networkBox, "stunet-s")
     host.type(ui.foldsBox, "2")
     host.type(ui.roundsBox, "3")
-    host.process(lambda: "average of the network" in ui.methodLabel.text)
+    host.process(lambda: "average of the network" in ui.methodLabel.text, timeout=60)
     assert "two cores" in ui.presetLabel.text and "STU-Net S" in ui.networkLabel.text
     assert ui.foldsLabel.text.startswith("2 models")
     host.save_scene(tmp_path / "scene.mrb")
     host.close_scene()
-    host.process(lambda: ui.presetBox.currentIndex == 0)
+    host.process(lambda: ui.presetBox.currentIndex == 0, timeout=60)
     assert (ui.foldsBox.value, ui.roundsBox.value) == (0, 1)
     assert ui.presetBox.itemText(0) == "As the recipe says: default"
     host.load_scene(tmp_path / "scene.mrb")
@@ -103,15 +103,15 @@ def test_what_it_learns_from_follows_the_verdicts(host: Any, tmp_path: Path) -> 
     state = RunState(tmp_path / "workspace" / "runs" / "default" / "state.json")
     state.stage("round 1: select", {}, lambda: {"labels": labels, "kept": [a, b, c], "change": None})
     widget.panel.tell(Notice.LABELS)
-    host.process(lambda: _row(ui.summaryTable, 1) == ["–", "–", "–", "3", "1", "–"])
+    host.process(lambda: _row(ui.summaryTable, 1) == ["–", "–", "–", "3", "1", "–"], timeout=60)
     store.review(proposed[a].id, LabelState.ACCEPTED, author="dr")
     store.correct(proposed[d].id, masks[d], author="dr")
     store.review(proposed[b].id, LabelState.REJECTED, author="dr")
     widget.panel.tell(Notice.LABELS)
-    host.process(lambda: _row(ui.summaryTable, 1) == ["–", "1", "1", "1", "1", "–"])
+    host.process(lambda: _row(ui.summaryTable, 1) == ["–", "1", "1", "1", "1", "–"], timeout=60)
     assert ui.summaryLabel.text == "Learns from 4 labels of persons and 1 proposals."
     host.choose(ui.methodBox, "Mean teacher")
-    host.process(lambda: "3 images teach without a label" in ui.summaryLabel.text)
+    host.process(lambda: "3 images teach without a label" in ui.summaryLabel.text, timeout=60)
     assert host.slowest()[1] < 1000, host.slowest()
 
 
@@ -120,21 +120,23 @@ def test_it_says_how_long_it_takes_where_that_was_measured(host: Any, tmp_path: 
     assert "more than" in ui.timeLabel.text and "choose the preset “cpu”" in ui.timeLabel.text
     host.choose(ui.presetBox, "cpu")
     host.type(ui.foldsBox, "1")
-    host.process(lambda: ui.timeLabel.text == "Without a GPU it takes about 3 min, as measured on two cores.")
+    host.process(
+        lambda: ui.timeLabel.text == "Without a GPU it takes about 3 min, as measured on two cores.", timeout=60
+    )
     host.choose(ui.methodBox, "Mean teacher")
-    host.process(lambda: "about 6 min" in ui.timeLabel.text)
+    host.process(lambda: "about 6 min" in ui.timeLabel.text, timeout=60)
     _change_recipe(host, ui, "learn.options={configuration: {patch_size: [16, 32, 32]}}")
-    host.process(lambda: "has not been measured" in ui.timeLabel.text)
+    host.process(lambda: "has not been measured" in ui.timeLabel.text, timeout=60)
     host.process(lambda: widget.panel.has_gpu is not None, timeout=60)
     setup = section(widget, "Setup")
     setup.button.collapsed = setup.ui.advancedBox.collapsed = False
     host.process()
     device = setup.ui.deviceBox
     host.choose(device, "Graphics card (CUDA)")
-    host.process(lambda: ui.timeLabel.text == "On a GPU it has not been measured.")
+    host.process(lambda: ui.timeLabel.text == "On a GPU it has not been measured.", timeout=60)
     host.choose(device, "Automatic")
     found = "How long it takes without" if widget.panel.device == "cpu" else "On a GPU"
-    host.process(lambda: ui.timeLabel.text.startswith(found))
+    host.process(lambda: ui.timeLabel.text.startswith(found), timeout=60)
 
 
 def test_before_and_after_are_read_from_the_rounds(host: Any, tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_before_and_after_are_read_from_the_rounds(host: Any, tmp_path: Path) ->
     state.stage("round 1: train", {}, lambda: output)
     state.stage("round 2: train", {}, lambda: {"held_out": {}, "curves": {"all": curves["0"]}, "before": None})
     widget.panel.tell(Notice.LABELS)
-    host.process(lambda: ui.figuresBox.visible)
+    host.process(lambda: ui.figuresBox.visible, timeout=60)
     assert ui.figuresTable.rowCount == 2, "of the second round nothing was kept out"
     assert _row(ui.figuresTable, 0) == ["Round 1, training before", "Dice on expert cases kept out", "0.750", "2"]
     assert _row(ui.figuresTable, 1) == ["Round 1, last training", "Agreement with proposals kept out", "0.850", "3"]
@@ -159,17 +161,17 @@ def test_before_and_after_are_read_from_the_rounds(host: Any, tmp_path: Path) ->
 def test_a_training_that_was_stopped_is_offered_to_go_on(host: Any, tmp_path: Path) -> None:
     widget, _retrain, ui = _opened(host, tmp_path)
     host.choose(ui.presetBox, "cpu")
-    host.process(lambda: ui.trainButton.text == "Train")
+    host.process(lambda: ui.trainButton.text == "Train", timeout=60)
     asked = {"recipe": "default", "changes": ['learn.preset="cpu"']}
     training = TrainingUnderWay(widget.logic.workspace, **asked)
     training.say(*recorded()[:-2])
     training.end()  # the power went
     host.choose(ui.presetBox, "small")
     host.choose(ui.presetBox, "cpu")
-    host.process(lambda: ui.trainButton.text == "Continue")
+    host.process(lambda: ui.trainButton.text == "Continue", timeout=60)
     assert "goes on from its last checkpoint" in ui.trainButton.toolTip
     host.choose(ui.presetBox, "small")
-    host.process(lambda: ui.trainButton.text == "Train")
+    host.process(lambda: ui.trainButton.text == "Train", timeout=60)
     later = TrainingUnderWay(widget.logic.workspace, name="20260101-130000-train", **asked)
     later.say(*recorded())
     later.end()
@@ -185,7 +187,7 @@ def test_a_training_that_fails_says_why(host: Any, tmp_path: Path) -> None:
     host.click(ui.trainButton)
     assert ui.trainButton.text == "Cancel"
     host.process(lambda: not retrain.jobs.running, timeout=60)
-    host.process(lambda: ui.trainButton.text == "Train")
+    host.process(lambda: ui.trainButton.text == "Train", timeout=60)
     assert "nowhere.pth" in retrain.jobs.ui.stateLabel.text
     assert not ui.curvesBox.visible
 
@@ -203,13 +205,13 @@ def test_a_small_training_is_cancelled_goes_on_and_ends(host: Any, tmp_path: Pat
     assert ui.trainButton.text == "Cancel" and curves.curves.judged == "dice"
     host.click(ui.trainButton)
     host.process(lambda: not retrain.jobs.running, timeout=30)
-    host.process(lambda: ui.trainButton.text == "Continue")
+    host.process(lambda: ui.trainButton.text == "Continue", timeout=60)
     host.click(ui.trainButton)
     host.process(lambda: not retrain.jobs.running, timeout=300)
     assert retrain.jobs.job.state == "done", retrain.jobs.job.error()
     for fold in ("0", "1"):
         assert curves.curves.columns(fold)["epoch"] == list(range(1, 31)), "also those from before it was stopped"
-    host.process(lambda: ui.trainButton.text == "Train" and ui.figuresBox.visible)
+    host.process(lambda: ui.trainButton.text == "Train" and ui.figuresBox.visible, timeout=60)
     last = [curves.curves.columns(fold)["dice"][-1] for fold in ("0", "1")]
     assert _row(ui.figuresTable, 0)[1:] == ["Dice on expert cases kept out", f"{sum(last) / 2:.3f}", "2"]
     told = json.loads((retrain.jobs.job.folder / "job.json").read_text())["parameters"]
