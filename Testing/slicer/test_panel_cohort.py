@@ -1,4 +1,4 @@
-"""Cohort, as a person uses it: choosing a folder, looking through the table, opening a study."""
+"""Cohort: choosing a folder, a table or a scene, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("PySide6")
 
-from LiverSegSSLPanel.notices import Notice
-
-from LiverSegSSLLib.volume import read_volume
 from Testing.host.rules.troubles import SLOWEST
+from Testing.slicer.cohort_panel import PATIENCE_S, open_folder, seen, studies_seen, wait_for_table
 from Testing.slicer.panels import NAME, open_module, section
 from Testing.slicer.tiny_cohort import write_study, write_tiny_cohort
 
-PATIENCE_S = 60.0
 HELD_MS = 100.0
-
 OURS = ("CohortTable", "CohortSection", "LoadedBox", "StudyBox")
 
 
@@ -35,47 +30,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cohort(host: Any) -> Any:
     """The section, in a panel that has just been opened."""
     return section(open_module(host), "Cohort")
-
-
-def wait_for_table(host: Any, cohort: Any, studies: int) -> None:
-    """Until the table shows so many studies."""
-    host.process(
-        lambda: cohort.panel.has_cohort and len(cohort.table.rows) == studies and not cohort.table.filling, PATIENCE_S
-    )
-
-
-def open_folder(host: Any, cohort: Any, folder: Path, workspace: Path, studies: int = 4) -> None:
-    """Choose a folder and a workspace, press Open, wait."""
-    host.choose_folder(cohort.ui.folderPath, folder)
-    if cohort.ui.advancedBox.collapsed:
-        cohort.ui.advancedBox.collapsed = False
-    host.choose_folder(cohort.ui.workspacePath, workspace)
-    host.click(cohort.ui.openButton)
-    wait_for_table(host, cohort, studies)
-
-
-def show_cohort(host: Any, cohort: Any, folder: Path, workspace: Path) -> None:
-    """A cohort that has been opened elsewhere: no job has to be waited for."""
-    cohort.panel.logic.openCohort(folder, workspace)
-    cohort.panel.tell(Notice.COHORT)
-    wait_for_table(host, cohort, 4)
-
-
-def seen(cohort: Any) -> list[list[str]]:
-    """What the table shows; a badge as what it says to a screen reader."""
-    import qt
-
-    model = cohort.ui.studyTable.model()
-
-    def text(row: int, column: int) -> str:
-        index = model.index(row, column)
-        return str(model.data(index, qt.Qt.AccessibleTextRole) or model.data(index, qt.Qt.DisplayRole) or "")
-
-    return [[text(row, column) for column in range(model.columnCount())] for row in range(model.rowCount())]
-
-
-def studies_seen(cohort: Any) -> list[str]:
-    return [row[0] for row in seen(cohort)]
 
 
 def test_a_folder_becomes_a_table(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
@@ -93,103 +47,6 @@ def test_a_folder_becomes_a_table(host: Any, cohort: Any, small: Path, tmp_path:
     assert cohort.ui.openButton.text == "Open" and cohort.ui.openButton.enabled
     parameters = cohort.panel.parameters
     assert (parameters.cohortFolder, parameters.workspaceFolder) == (str(small), str(tmp_path / "workspace"))
-
-
-def test_filters_and_sorting(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    import qt
-
-    show_cohort(host, cohort, small, tmp_path / "workspace")
-    ui = cohort.ui
-    host.choose(ui.stateBox, "expert")
-    assert studies_seen(cohort) == ["1001-A-S3", "1001-B1-S3"] and ui.countLabel.text == "2 of 4 studies"
-    host.choose(ui.phaseBox, "T2 – T2-weighted")
-    assert studies_seen(cohort) == []
-    host.choose(ui.stateBox, "All labels")
-    host.choose(ui.vendorBox, "B1")
-    assert studies_seen(cohort) == ["1001-B1-S3", "1002-B1-S3"]
-    host.type(ui.searchBox, "1002 b1")
-    host.process(lambda: len(studies_seen(cohort)) == 1)
-    assert studies_seen(cohort) == ["1002-B1-S3"]
-    host.type(ui.searchBox, " ")
-    host.choose(ui.vendorBox, "All vendors")
-    host.process(lambda: len(studies_seen(cohort)) == 4)
-    ui.studyTable.sortByColumn(3, qt.Qt.DescendingOrder)
-    assert studies_seen(cohort)[:2] != ["1002-A-S4", "1002-B1-S3"] and "1001-A-S3" in studies_seen(cohort)[:2]
-
-
-def test_the_table_follows_the_labels(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    show_cohort(host, cohort, small, tmp_path / "workspace")
-    host.choose(cohort.ui.stateBox, "proposed")
-    assert studies_seen(cohort) == []
-    case = cohort.panel.logic.case("1002-A-S4__T2")
-    image = read_volume(case.image)
-    mask = image.with_array((image.array > np.median(image.array)).astype(np.uint8))
-    cohort.panel.logic.store.add(case.id, mask, source="transfer", round=1)
-    cohort.panel.tell(Notice.LABELS)
-    host.process(lambda: studies_seen(cohort) == ["1002-A-S4"] and not cohort.table.filling, PATIENCE_S)
-    assert seen(cohort)[0][4] == "T2 (T2-weighted): proposed"
-
-
-def test_a_study_is_opened_and_closed(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    import slicer
-
-    show_cohort(host, cohort, small, tmp_path / "workspace")
-    before = slicer.app.layoutManager().layout
-    assert not cohort.ui.openStudyButton.enabled and not cohort.ui.closeStudyButton.visible
-    host.click_cell(cohort.ui.studyTable, 0, 4, double=True)
-    assert cohort.ui.studyLabel.text == "Loading 1001-A-S3: 0 of 2 phases …"
-    host.process(lambda: cohort.ui.studyLabel.text == "1001-A-S3 is open.", PATIENCE_S)
-    assert cohort.panel.case_id == "1001-A-S3__T2", "the phase that was clicked is looked at"
-
-    host.click_cell(cohort.ui.studyTable, 2, 0)
-    host.press(cohort.ui.studyTable, "Return")
-    host.process(lambda: cohort.ui.studyLabel.text == "1002-A-S4 is open.", PATIENCE_S)
-    assert cohort.panel.case_id == ""
-    host.click(cohort.ui.closeStudyButton)
-    assert cohort.panel.logic.loadedStudy() is None and slicer.app.layoutManager().layout == before
-    assert not cohort.ui.studyLabel.visible and not cohort.ui.closeStudyButton.visible
-    host.click(cohort.ui.openStudyButton)
-    host.process(lambda: not cohort.panel.studies.loading, PATIENCE_S)
-    assert cohort.panel.logic.loadedStudy().key == "1002-A-S4"
-
-
-def test_loading_can_be_stopped(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    show_cohort(host, cohort, small, tmp_path / "workspace")
-    host.click_cell(cohort.ui.studyTable, 0, 0, double=True)
-    host.click(cohort.ui.closeStudyButton)
-    assert not cohort.panel.studies.loading and not cohort.ui.studyLabel.visible
-    host.wait(0.2)
-    assert cohort.panel.logic.loadedStudy() is None
-    assert cohort.ui.folderPath.currentPath == str(small), "a cohort opened elsewhere is shown as if opened here"
-
-
-def test_a_phase_that_cannot_be_read_is_named(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(small, data)
-    show_cohort(host, cohort, data, tmp_path / "workspace")
-    image = cohort.panel.logic.case("1001-A-S3__T2").image
-    image.write_bytes(image.read_bytes()[:400])
-    host.click_cell(cohort.ui.studyTable, 0, 0, double=True)
-    host.process(lambda: cohort.panel.studies.loading is False, PATIENCE_S)
-    lines = cohort.ui.studyLabel.text.splitlines()
-    assert lines[0] == "1001-A-S3 is open." and lines[1].startswith("Not shown: ") and "T2.nii.gz" in lines[1]
-
-
-def test_a_study_of_which_nothing_can_be_read(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    import slicer
-
-    before = slicer.app.layoutManager().layout
-    data = tmp_path / "data"
-    shutil.copytree(small, data)
-    show_cohort(host, cohort, data, tmp_path / "workspace")
-    host.click_cell(cohort.ui.studyTable, 0, 0, double=True)
-    host.process(lambda: cohort.panel.studies.loading is False, PATIENCE_S)
-    for phase in ("GED4", "T2"):
-        cohort.panel.logic.case(f"1002-A-S4__{phase}").image.unlink()
-    host.click_cell(cohort.ui.studyTable, 2, 0, double=True)
-    host.process(lambda: cohort.panel.studies.loading is False, PATIENCE_S)
-    assert cohort.ui.studyLabel.text.count("Not shown: ") == 2 and not cohort.ui.closeStudyButton.visible
-    assert slicer.app.layoutManager().layout == before
 
 
 def test_a_folder_that_is_none(host: Any, cohort: Any, tmp_path: Path) -> None:
@@ -216,18 +73,6 @@ def test_reading_can_be_cancelled_and_begun_again(host: Any, cohort: Any, small:
     assert not cohort.panel.has_cohort and not cohort.job.running
     host.click(cohort.ui.openButton)
     wait_for_table(host, cohort, 4)
-
-
-def test_remarks_on_the_data_stand_folded(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(small, data)
-    study = next(data.rglob("1002-A-S4"))
-    (study / "elephant.nii.gz").write_bytes((study / "T2.nii.gz").read_bytes())
-    show_cohort(host, cohort, data, tmp_path / "workspace")
-    host.process()
-    assert cohort.ui.problemsBox.visible and cohort.ui.problemsBox.collapsed
-    assert cohort.ui.problemsBox.title == "1 remark on the data"
-    assert "elephant" in cohort.ui.problemsText.plainText
 
 
 def test_a_table_in_a_file(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("PySide6")
 
-from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.scene.planes import slice_centre
 from LiverSegSSLPanel.views import FIRST_LAYOUT, MOST_VIEWS, view_name
 
@@ -51,6 +50,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def widget(host: Any, data: Path, tmp_path: Path) -> Any:
     """The panel with the cohort open."""
+    from LiverSegSSLPanel.notices import Notice  # now: Reload makes another one
+
     widget = open_module(host)
     widget.logic.openCohort(data, tmp_path / "workspace")
     widget.panel.tell(Notice.COHORT)
