@@ -8,7 +8,7 @@ import sys
 import click
 
 from LiverSegSSLLib import __version__
-from LiverSegSSLLib.errors import LiverSegError
+from LiverSegSSLLib.errors import LiverSegError, one_line
 
 VERBS = {
     "run": "The whole loop: propose, score, select, train, predict, evaluate, report. Resumable.",
@@ -85,6 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
     except LiverSegError as error:
         click.secho(f"Error: {error}", err=True, fg="red")
         return error.exit_code
+    except OSError as error:  # a file system that refuses: full, read-only, gone
+        where = f"{error.filename}: " if error.filename else ""
+        click.secho(f"Error: {one_line(f'{where}{error.strerror or error}')}", err=True, fg="red")
+        return 1
 
 
 if __name__ == "__main__":

@@ -126,6 +126,22 @@ def test_a_workspace_that_may_not_be_written_is_said_before_the_work(place: Plac
     assert re.search(r"Error: .*data-liversegssl.*cannot be made .Permission denied.*--workspace", answer.text)
 
 
+@pytest.mark.parametrize("verdict", [["accept", "P2__T1"], ["correct", "P2__T1", "--mask", "MASK"], []])
+def test_a_review_of_a_workspace_that_may_not_be_written_is_answered(
+    verdict: list[str], proposed: Place, tmp_path: Path, command: Command
+) -> None:
+    place = Place(tmp_path)
+    shutil.copytree(proposed.root, place.root, dirs_exist_ok=True)
+    arguments = ["review", str(place.data), *(str(place.mask) if word == "MASK" else word for word in verdict)]
+    before = place.labels()
+    assert command(["review", str(place.data)]).code == 0  # all modules are loaded by now
+    opened_to_all(place)
+    with as_nobody():
+        answer = command(arguments)
+    assert answer.code == 1 and len(re.findall("Error: ", answer.text)) == 1, answer.text
+    assert place.labels() == before
+
+
 def test_a_workspace_that_is_a_file_is_said(place: Place) -> None:
     file = place.file("work", b"not a folder")
     answer = liversegssl("propose", place.data, "--workspace", file)
