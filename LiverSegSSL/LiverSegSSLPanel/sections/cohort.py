@@ -19,7 +19,7 @@ from LiverSegSSLPanel.sections.badges import Badges
 from LiverSegSSLPanel.sections.cohort_table import CohortTable
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.loaded_box import LoadedBox
-from LiverSegSSLPanel.sections.section import Section
+from LiverSegSSLPanel.sections.section import Section, follow_path
 from LiverSegSSLPanel.sections.study_box import StudyBox
 from LiverSegSSLPanel.sections.task_watch import TaskWatch
 
@@ -61,7 +61,7 @@ class CohortSection(Section):
         ui.openStudyButton.connect("clicked()", self.table.open_chosen)
         ui.searchBox.connect("textChanged(QString)", self._search)
         for path in (ui.folderPath, ui.manifestPath):
-            path.connect("currentPathChanged(QString)", self._offer)
+            follow_path(path, lambda text: self._offer())
         for box in (ui.stateBox, ui.phaseBox, ui.vendorBox):
             box.connect("currentIndexChanged(int)", self._filter)
         self.panel.listen(Notice.COHORT, self._cohort_changed)

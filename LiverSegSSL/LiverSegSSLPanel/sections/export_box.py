@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.propose_words import state_name
 from LiverSegSSLPanel.sections.job_view import JobView
+from LiverSegSSLPanel.sections.section import follow_path
 from LiverSegSSLPanel.sections.tick_list import Entry, TickList
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ExportBox:
         self._timer.setInterval(0)
         self._timer.connect("timeout()", self._write_next)
         ui.exportPath.filters = ctk.ctkPathLineEdit.Dirs
-        ui.exportPath.connect("currentPathChanged(QString)", self._keep_folder)
+        follow_path(ui.exportPath, self._keep_folder)
         ui.exportButton.connect("clicked()", self._export)
         ui.segmentationsButton.connect("clicked()", self._save_segmentations)
         ui.dicomButton.connect("clicked()", self._export_dicom)

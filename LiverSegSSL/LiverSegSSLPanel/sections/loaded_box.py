@@ -15,6 +15,7 @@ from LiverSegSSLLib.cohort.study import Phase
 from LiverSegSSLPanel.adopting import free_study_name, why_not
 from LiverSegSSLPanel.cohort_words import phase_name
 from LiverSegSSLPanel.scene.loaded import suggested_choice
+from LiverSegSSLPanel.sections.section import follow_path
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.panel import Panel
@@ -64,7 +65,7 @@ class LoadedBox:
         ui.loadedTable.verticalHeader().hide()
         ui.studyEdit.text = free_study_name(Path(ui.adoptPath.currentPath))
         ui.loadedBox.connect("toggled(bool)", self.update)
-        ui.adoptPath.connect("currentPathChanged(QString)", self._folder_changed)
+        follow_path(ui.adoptPath, self._folder_changed)
         ui.studyEdit.connect("textChanged(QString)", self._offer)
         ui.adoptButton.connect("clicked()", self._adopt)
         self.update()
@@ -118,9 +119,9 @@ class LoadedBox:
         """Node id → phase."""
         return {node_id: str(box.currentData) for node_id, box in self._boxes.items() if box.currentData}
 
-    def _folder_changed(self) -> None:
+    def _folder_changed(self, folder: str) -> None:
         if self._ui.studyEdit.text.startswith("study"):  # a name of ours, or like it
-            self._ui.studyEdit.text = free_study_name(Path(self._ui.adoptPath.currentPath))
+            self._ui.studyEdit.text = free_study_name(Path(folder))
         self._offer()
 
     def _offer(self) -> None:

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.propose_words import model_text
 from LiverSegSSLPanel.proposing import TrainedModel
+from LiverSegSSLPanel.sections.section import follow_path
 
 _LAST, _OTHER = "", "other"
 
@@ -25,7 +26,7 @@ class ModelChoice:
         path.filters = ctk.ctkPathLineEdit.Dirs
         self._models: list[TrainedModel] | None = None
         box.connect("currentIndexChanged(int)", self._chosen)
-        path.connect("currentPathChanged(QString)", self._typed)
+        follow_path(path, changed)
 
     def show(self, models: Sequence[TrainedModel], parameter: str) -> None:
         """Show the models, and which of them the parameter means."""
@@ -67,6 +68,3 @@ class ModelChoice:
     def _chosen(self, index: int) -> None:
         data = str(self._box.currentData or "")
         self._changed(self.folder if data == _OTHER else data)
-
-    def _typed(self, path: str) -> None:
-        self._changed(path.strip())

@@ -8,6 +8,8 @@ from typing import Any
 import ctk
 from slicer.i18n import tr as _
 
+from LiverSegSSLPanel.sections.section import follow_path
+
 _FILE = ""
 
 
@@ -21,30 +23,32 @@ class RecipeChoice:
         from LiverSegSSLLib.rounds.recipe import load_recipe, recipe_names
 
         self._box, self._path, self._changed = box, path, changed
+        self._shown: str | None = None
         path.filters = ctk.ctkPathLineEdit.Files
         self.descriptions = {name: load_recipe(name).description for name in recipe_names()}
         for name in self.descriptions:
             box.addItem(name, name)
         box.addItem(_("A file …"), _FILE)
         box.connect("currentIndexChanged(int)", self._chosen)
-        path.connect("currentPathChanged(QString)", self._typed)
+        follow_path(path, changed)
 
     def show(self, recipe: str) -> None:
-        """Show which recipe the parameters mean."""
-        for widget in (self._box, self._path):
-            widget.blockSignals(True)
-        if recipe in self.descriptions and not self._waits_for_file:
-            self._box.setCurrentIndex(self._box.findData(recipe))
-        elif recipe not in self.descriptions:
-            self._box.setCurrentIndex(self._box.findData(_FILE))
-            if self._path.currentPath != recipe:
+        """Show which recipe the parameters mean; what a person is typing stays until they mean another one."""
+        if recipe != self._shown:
+            self._shown = recipe
+            for widget in (self._box, self._path):
+                widget.blockSignals(True)
+            is_file = recipe not in self.descriptions
+            self._box.setCurrentIndex(self._box.findData(_FILE if is_file else recipe))
+            if is_file and self._path.currentPath != recipe:
                 self._path.currentPath = recipe
+            for widget in (self._box, self._path):
+                widget.blockSignals(False)
         self._path.visible = self._box.currentData == _FILE
-        for widget in (self._box, self._path):
-            widget.blockSignals(False)
 
     def forget(self) -> None:
         """Another scene: a file that was asked for and not given is asked for no more."""
+        self._shown = None
         self._path.blockSignals(True)
         self._path.currentPath = ""
         self._path.blockSignals(False)
@@ -57,13 +61,6 @@ class RecipeChoice:
         """The name of a shipped recipe, or the path of a file; empty: the file is still to be chosen."""
         return str(self._box.currentData or "") or str(self._path.currentPath).strip()
 
-    @property
-    def _waits_for_file(self) -> bool:
-        return self._box.currentData == _FILE and not self._path.currentPath
-
     def _chosen(self, index: int) -> None:
         self._path.visible = self._box.currentData == _FILE
         self._changed(self.recipe)
-
-    def _typed(self, path: str) -> None:
-        self._changed(path.strip())

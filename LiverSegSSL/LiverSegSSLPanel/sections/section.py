@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -13,6 +13,17 @@ from LiverSegSSLPanel.panel import Panel
 
 PARAMETER = "SlicerParameterName"
 """Dynamic property of a widget in a ``.ui``: the parameter that it shows."""
+
+
+def follow_path(edit: Any, changed: Callable[[str], None]) -> None:
+    """Have a function called with the text of a ctkPathLineEdit whenever that changes. The widget tells the text only
+    while it is valid; of a line that was emptied it says no more than that it is not."""
+
+    def tell() -> None:
+        changed(str(edit.currentPath).strip())
+
+    edit.connect("currentPathChanged(QString)", tell)
+    edit.connect("validInputChanged(bool)", tell)
 
 
 class Section:

@@ -1,6 +1,7 @@
 """CTK's buttons, boxes and line edits."""
 
 import enum
+import re
 from typing import Any
 
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -231,8 +232,21 @@ class ctkPathLineEdit(QtWidgets.QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._edit, 1)
         layout.addWidget(self._browse)
-        self._edit.editTextChanged.connect(self.currentPathChanged)
+        self._valid = False
+        self._edit.editTextChanged.connect(self._typed)
         self._browse.clicked.connect(self.browse)
+
+    def _typed(self, path: str) -> None:
+        """Only a text that the name filters accept is told; an empty line is never accepted."""
+        was_valid, self._valid = self._valid, self._accepts(path)
+        if self._valid:
+            self.currentPathChanged.emit(path)
+        if self._valid != was_valid:
+            self.validInputChanged.emit(self._valid)
+
+    def _accepts(self, path: str) -> bool:
+        ends = re.findall(r"\*\.(\w+)", " ".join(self.nameFilters))
+        return bool(re.fullmatch("|".join(rf".*\.{end}?" for end in ends) or ".+", path))
 
     def setCurrentPath(self, path: str) -> None:
         if path != self._edit.currentText():
