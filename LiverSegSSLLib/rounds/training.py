@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case
-from LiverSegSSLLib.errors import TrainingError
+from LiverSegSSLLib.errors import ImageError, TrainingError
+from LiverSegSSLLib.events import Reporter
+from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.learn.cases import Role, TrainingCase
 from LiverSegSSLLib.learn.methods import SUPERVISED
 from LiverSegSSLLib.learn.train import TrainSpec, train
 from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
 from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
+from LiverSegSSLLib.volume import read_header, require_whole
 
 
 def train_round(session: Session, round_number: int) -> dict[str, Any]:
@@ -44,10 +48,16 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         what = f"{len(expert)} labels of persons, {len(pseudo)} proposals, {len(unlabelled)} images without a label"
         session.report.info(what, stage)
+        given = whole_cases(
+            [*cases, *(_case(session, case, "unlabelled") for case in unlabelled)], session.report, stage
+        )
+        labelled = sum(case.role != "unlabelled" for case in given)
+        if not labelled:
+            raise TrainingError("has no labelled image that can be read", f"round {round_number}", "see the warnings")
         result = train(
             TrainSpec(
                 name=f"round{round_number}",
-                cases=(*cases, *(_case(session, case, "unlabelled") for case in unlabelled)),
+                cases=given,
                 folder=session.places.training,
                 preset=learn.preset,
                 folds=learn.folds,
@@ -65,14 +75,35 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
             "model": result.model_folder.relative_to(session.places.workspace).as_posix(),
             "folds": list(result.folds),
             "held_out": dict(result.held_out),
-            "trained_on": len(cases),
-            "unlabelled": len(unlabelled),
+            "trained_on": labelled,
+            "unlabelled": len(given) - labelled,
             "curves": {str(fold): _by_name(curve) for fold, curve in result.curves.items()},
             # Of the training that this one takes the place of: the same round, on other labels or otherwise.
             "before": held_out_figure(session.state.output(stage)),
         }
 
     return session.state.stage(stage, inputs, work)
+
+
+def whole_cases(cases: Sequence[TrainingCase], report: Reporter, stage: str) -> tuple[TrainingCase, ...]:
+    """The cases whose images can be read to the last voxel; the others are told, and nothing is learnt from them.
+
+    Opening a cohort does not unpack images; nnU-Net would stop at the first that is damaged inside.
+    """
+
+    def fault(case: TrainingCase) -> str:
+        try:
+            require_whole(case.image, read_header(case.image), thorough=True)
+        except ImageError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(usable_cores()) as pool:  # unpacking lets other threads work
+        faults = dict(zip(cases, pool.map(fault, cases), strict=True))
+    for case, what in faults.items():
+        if what:
+            report.warn(f"{case.case_id}: nothing is learnt from it: {what}", stage)
+    return tuple(case for case, what in faults.items() if not what)
 
 
 def held_out_figure(output: Mapping[str, Any] | None) -> dict[str, Any] | None:
