@@ -41,14 +41,21 @@ def write_proposed_cohort(folder: Path) -> None:
 
 
 class Reviewing:
-    """The panel on a copy of a cohort, with the person in Review."""
+    """The panel on a cohort, with the person in Review.
 
-    def __init__(self, host: Any, cohort: Path, folder: Path) -> None:
+    :param data: the cohort; its labels lie in ``workspace``.
+    """
+
+    def __init__(self, host: Any, data: Path, workspace: Path) -> None:
         self.host = host
-        self.cohort = cohort
-        self.workspace = folder / "workspace"
-        shutil.copytree(cohort / "workspace", self.workspace)
+        self.data, self.workspace = data, workspace
         self.open(open_module(host))
+
+    @classmethod
+    def on_copy(cls, host: Any, cohort: Path, folder: Path) -> Reviewing:
+        """On a copy of the workspace of :func:`write_proposed_cohort`."""
+        shutil.copytree(cohort / "workspace", folder / "workspace")
+        return cls(host, cohort / "data", folder / "workspace")
 
     def open(self, widget: Any) -> None:
         """Open the cohort in the panel, and wait for the queue."""
@@ -60,9 +67,9 @@ class Reviewing:
         self.panel, self.logic = self.widget.panel, self.widget.logic
         self.section = section(self.widget, "Review")
         self.ui = self.section.ui
-        self.logic.openCohort(self.cohort / "data", self.workspace)
+        self.logic.openCohort(self.data, self.workspace)
         self.panel.tell(Notice.COHORT)
-        self.host.process(lambda: self.ui.queueTable.rowCount > 0)
+        self.host.process(lambda: self.ui.queueTable.rowCount > 0, timeout=60)
 
     def settle(self) -> None:
         """Wait until nothing is under way."""

@@ -14,7 +14,7 @@ from Testing.slicer.reviews import Reviewing
 
 @pytest.fixture
 def review(host: Any, proposed_cohort: Path, tmp_path: Path) -> Reviewing:
-    return Reviewing(host, proposed_cohort, tmp_path)
+    return Reviewing.on_copy(host, proposed_cohort, tmp_path)
 
 
 def test_the_queue_is_shown_in_order_of_need_with_reasons(review: Reviewing) -> None:
@@ -217,7 +217,7 @@ def test_the_module_is_left_and_entered_with_the_users_editor_untouched(review: 
 def test_without_a_main_window_the_review_still_works(
     headless_host: Any, proposed_cohort: Path, tmp_path: Path
 ) -> None:
-    review = Reviewing(headless_host, proposed_cohort, tmp_path)
+    review = Reviewing.on_copy(headless_host, proposed_cohort, tmp_path)
     assert review.section.case.editor.widget is None
     case_id = f"{review.queue()[0]}__GED4"
     review.section.open_case(case_id)

@@ -15,7 +15,7 @@ from Testing.slicer.reviews import Reviewing
 
 @pytest.fixture
 def review(host: Any, proposed_cohort: Path, tmp_path: Path) -> Reviewing:
-    return Reviewing(host, proposed_cohort, tmp_path)
+    return Reviewing.on_copy(host, proposed_cohort, tmp_path)
 
 
 def test_drawing_propagating_and_recording_goes_on_to_the_next_case(review: Reviewing) -> None:
@@ -234,3 +234,55 @@ def test_a_saved_scene_brings_the_review_back_with_the_newest_work(review: Revie
     editor = review.section.case.editor.widget
     assert editor.segmentationNode() is study.phase(case_id).segmentation
     assert editor.mrmlSegmentEditorNode().GetSingletonTag() == "LiverSegSSLSegmentEditor"
+
+
+def test_nothing_holds_the_window_up(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study as large as a patient's. The time of the processor counts: a busy computer does not matter."""
+    import time
+    from types import SimpleNamespace
+
+    from LiverSegSSLLib.labels.store import LabelStore
+    from LiverSegSSLLib.types import Decision, Score
+    from LiverSegSSLLib.volume import Geometry, Volume, write_volume
+    from Testing.host.rules import troubles
+
+    z, y, x = np.ogrid[:72, :260, :320]
+    apart = ((z - 36) / 25) ** 2 + ((y - 120) / 80) ** 2 + ((x - 130) / 90) ** 2
+    image = Volume((1000 / (1 + apart)).astype(np.int16), Geometry((320, 260, 72), (1.2, 1.2, 3.0)))
+    mask = image.with_array((apart < 1).astype(np.uint8))
+    probability = image.with_array(np.clip(1.5 - apart, 0, 1).astype(np.float32))
+    with LabelStore.open(tmp_path / "workspace") as store:
+        for need, study in ((0.9, "S1"), (0.5, "S2")):
+            write_volume(image, tmp_path / "data" / study / "T2.nii")
+            case_id = f"{study}__T2"
+            label = store.add(case_id, mask, source="atlas", round=1, probability=probability)
+            scores = (Score("parts", 0.0, False, "2 parts"),)
+            store.record(Decision(case_id, label.id, scores, False, "parts", need))
+
+    review = Reviewing(host, tmp_path / "data", tmp_path / "workspace")
+    ui = review.ui
+    monkeypatch.setattr(troubles, "time", SimpleNamespace(perf_counter=time.thread_time))
+    troubles.SLOWEST.clear()
+    review.choose(0)
+    review.draw(30, 40)
+    host.click(ui.doubtBox)
+    review.settle()
+    ui.versionsTable.item(0, 0).setCheckState(qt_checked())
+    review.settle()
+    host.wait(5.0)  # work in progress is kept
+    review.settle()
+    assert (tmp_path / "workspace" / "work" / "S1__T2.json").is_file()
+    host.click(ui.propagateButton)
+    host.process(lambda: ui.messageLabel.text.startswith("The corrections"), timeout=120)
+    review.settle()
+    host.click(ui.correctButton)
+    host.process(lambda: review.panel.case_id == "S2__T2", timeout=60)
+    review.settle()
+    where, milliseconds = host.slowest()
+    assert milliseconds < 100, where
+
+
+def qt_checked() -> Any:
+    import qt
+
+    return qt.Qt.Checked

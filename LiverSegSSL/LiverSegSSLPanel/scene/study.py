@@ -79,7 +79,6 @@ def add_overlay(scene: Any, phase: PhaseInScene, overlay: Volume, name: str) -> 
     """
     node = add_volume(scene, overlay, f"{phase.image.GetName()} {name}")
     display = node.GetDisplayNode()
-    display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, 1.0)
     display.SetAutoThreshold(False)
     display.SetThreshold(0.05, 1.0)

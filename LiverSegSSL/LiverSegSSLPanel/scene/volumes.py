@@ -21,7 +21,7 @@ _WHITE = 97.0
 
 
 def add_volume(scene: Any, volume: Volume, name: str) -> Any:
-    """A new scalar volume node in the scene, with display, on the volume's grid.
+    """A new scalar volume node in the scene, with display, on the volume's grid. The caller chooses window and level.
 
     Values are kept exactly. Types that MRML lacks become the nearest that holds them: booleans bytes, half floats
     floats, 64-bit integers 32-bit ones or doubles.
@@ -32,9 +32,11 @@ def add_volume(scene: Any, volume: Volume, name: str) -> Any:
     node = scene.CreateNodeByClass("vtkMRMLScalarVolumeNode")
     node.UnRegister(None)  # the Python variable holds it
     node.SetName(scene.GenerateUniqueName(name))
-    set_image(node, volume.with_array(array))
     scene.AddNode(node)
+    # Before there is an image: Slicer's own choice of window and level takes 80 ms for 320 x 260 x 72 voxels.
     node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    set_image(node, volume.with_array(array))
     return node
 
 
