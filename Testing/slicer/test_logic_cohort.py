@@ -47,11 +47,11 @@ def test_a_folder_that_is_none_leaves_the_cohort_open(scene: Any, tmp_path: Path
 def test_grey_values_are_chosen_for_the_liver_not_for_the_brightest_fluid(scene: Any) -> None:
     array = np.full(GRID.shape, 20, np.int16)
     array[:, :, 2:] = 300  # body
-    array[1, :2, 2:] = 5000  # a little fluid
+    array[1, 0, 2:4] = 5000  # a little fluid: 1 % of the body
     node = add_volume(scene, IMAGE.with_array(array), "T2")
     set_grey_window(node, np.repeat(np.repeat(np.repeat(array, 4, 0), 6, 1), 6, 2))
     low, high = node.GetDisplayNode().GetWindowLevelMin(), node.GetDisplayNode().GetWindowLevelMax()
-    assert low == pytest.approx(20) and 300 <= high < 5000 and not node.GetDisplayNode().GetAutoWindowLevel()
+    assert low == pytest.approx(20) and high == pytest.approx(300) and not node.GetDisplayNode().GetAutoWindowLevel()
     set_grey_window(node, array, is_ct=True)
     assert (node.GetDisplayNode().GetWindowLevelMin(), node.GetDisplayNode().GetWindowLevelMax()) == (-160.0, 240.0)
 
