@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 
+from Testing.slicer.panels import section
 from Testing.slicer.reviews import Reviewing
 
 
@@ -234,6 +235,20 @@ def test_a_saved_scene_brings_the_review_back_with_the_newest_work(review: Revie
     editor = review.section.case.editor.widget
     assert editor.segmentationNode() is study.phase(case_id).segmentation
     assert editor.mrmlSegmentEditorNode().GetSingletonTag() == "LiverSegSSLSegmentEditor"
+
+
+def test_a_saved_scene_without_its_cohort_can_be_looked_at_and_not_judged(review: Reviewing, tmp_path: Path) -> None:
+    host = review.host
+    case_id = review.choose(0)
+    host.save_scene(tmp_path / "scene.mrb")
+    host.close_scene()
+    widget = host.reload("LiverSegSSL")
+    host.load_scene(tmp_path / "scene.mrb")
+    assert widget.logic.loadedStudy().phase(case_id) is not None
+    widget.panel.look_at(case_id)
+    host.wait(0.6)
+    ui = section(widget, "Review").ui
+    assert not ui.acceptButton.enabled and "under Cohort first" in ui.acceptButton.toolTip
 
 
 def test_nothing_holds_the_window_up(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

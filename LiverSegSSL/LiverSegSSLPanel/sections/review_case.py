@@ -86,7 +86,7 @@ class ReviewCase:
 
     def look_up(self) -> None:
         """Read anew what the ledger knows of the case."""
-        if self.case_id:
+        if self.case_id and self._panel.has_cohort:
             self._tasks.follow(self._panel.logic.beginFacts(self.case_id), self._known)
 
     def judged(self) -> None:
@@ -95,15 +95,13 @@ class ReviewCase:
 
     def signs(self) -> tuple[Any, ...]:
         """What changes whenever the person looks or draws elsewhere."""
-        return (self.strip.current, self._panel.logic.desk.stamp(self.case_id) if self.case_id else ())
+        return (self.strip.current, self._drawing_stamp())
 
     def beat(self) -> None:
         """If something was drawn since the last beat, have it compared with what was loaded."""
-        if not self.case_id:
-            return
         self._overlays.look_again()
         self.versions.look_again()
-        stamp = self._panel.logic.desk.stamp(self.case_id)
+        stamp = self._drawing_stamp()
         if stamp and stamp != self._stamp:
             self._stamp = stamp
             case_id = self.case_id
@@ -114,6 +112,8 @@ class ReviewCase:
         """By button: why it is not possible; empty: it is."""
         if not self.case_id:
             return dict.fromkeys(VERDICTS, _("Choose a case in the queue."))
+        if not self._panel.has_cohort:
+            return dict.fromkeys(VERDICTS, _("Open the folder of this study under Cohort first."))
         phase, facts = self._phase(), self._facts
         if phase is None or phase.segmentation is None or phase.image is None:
             gone = _("The label is not in the scene. Choose the case again to load it.")
@@ -151,6 +151,9 @@ class ReviewCase:
         self.editor.cleanup()
 
     # --- within -------------------------------------------------------------------------------------------------
+
+    def _drawing_stamp(self) -> tuple[Any, ...]:
+        return self._panel.logic.desk.stamp(self.case_id) if self.case_id and self._panel.has_cohort else ()
 
     def _phase(self) -> PhaseInScene | None:
         study = self._panel.logic.loadedStudy()
