@@ -34,6 +34,7 @@ def test_choosing_a_case_shows_its_study_label_doubt_and_what_is_possible(review
     phase = study.phase(case_id)
     assert editor.segmentationNode() is phase.segmentation and editor.sourceVolumeNode() is phase.image
     assert editor.mrmlSegmentEditorNode().GetSingletonTag() == "LiverSegSSLSegmentEditor"
+    assert not editor.autoShowSourceVolumeNode, "it would take overlays out of the views"
     assert review.ui.reasonLabel.text == "GED4: 2 separate parts, the second of 14 mL"
     assert review.ui.stateLabel.text == "proposed, from atlas"
     strip = review.section.case.strip

@@ -49,6 +49,7 @@ class ReviewEditor:
         self.widget.segmentationNodeSelectorVisible = False
         self.widget.sourceVolumeNodeSelectorVisible = False
         self.widget.switchToSegmentationsButtonVisible = False
+        self.widget.autoShowSourceVolumeNode = False  # the views are ours: it would take overlays away
         self.widget.setEffectNameOrder(list(EFFECTS))
         self.widget.unorderedEffectsVisible = False
         self.widget.autoShowSourceVolumeNode = False  # what a view shows is for StudyViews to say
