@@ -65,7 +65,8 @@ def opened(host: Any, proposed: Path, tmp_path: Path) -> tuple[Any, Any]:
 
 
 def test_without_a_cohort_everything_says_what_it_waits_for(host: Any) -> None:
-    ui = section(open_module(host), "Results").ui
+    widget = open_module(host)
+    ui = section(widget, "Results").ui
     for button in (ui.predictButton, ui.evaluateButton, ui.reportButton, ui.exportButton):
         assert not button.enabled and "Open a cohort first (section Cohort)." in button.toolTip.splitlines()
     assert ui.openButton.toolTip == "No report has been written yet."
@@ -73,6 +74,11 @@ def test_without_a_cohort_everything_says_what_it_waits_for(host: Any) -> None:
     for button in (ui.segmentationsButton, ui.dicomButton):
         assert not button.enabled and "Open a study first (double-click it in Cohort)." in button.toolTip
     assert not ui.resultsTable.visible
+    ui.truthPath.currentPath = ui.exportPath.currentPath = "/half a fold"
+    widget.panel.parameters.trainRounds = 3
+    host.process()
+    host.process(lambda: not section(widget, "Results").busy, timeout=WAIT_S)
+    assert ui.truthPath.currentPath == ui.exportPath.currentPath == "/half a fold", "what is being typed stays"
 
 
 def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:

@@ -40,6 +40,7 @@ class ExportBox:
     ) -> None:
         self._panel, self._ui, self._say, self._telling = panel, ui, say, telling
         self._counts: dict[str, int] = {}
+        self._shown_folder = ""
         self._todo: list[Callable[[], Path]] = []
         self._written: list[Path] = []
         self._dicom: dict[str, tuple[bool, str]] = {}  # by phase of the loaded study: whether, else why not
@@ -65,8 +66,8 @@ class ExportBox:
         self._counts = {state: sum(count.states.get(state, 0) for count in labels) for state in STATES}
         texts = {state: f"{state_name(state)} · {self._counts[state]}" for state in STATES}
         self.states.show([Entry(state, text) for state, text in texts.items()], parameters.exportStates)
-        if self._ui.exportPath.currentPath != parameters.exportFolder:
-            self._ui.exportPath.currentPath = parameters.exportFolder
+        if parameters.exportFolder != self._shown_folder:  # what is being typed, and is no folder yet, stays
+            self._shown_folder = self._ui.exportPath.currentPath = parameters.exportFolder
         self._offer()
 
     def study_changed(self) -> None:

@@ -38,6 +38,7 @@ class ResultsSection(Section):
         ui, place = self.ui, self.ui.jobPlace.layout()
         self._results: Results | None = None
         self._blocked, self._study_stale = False, True
+        self._truth = ""
         self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
         self._reading = Asking(self.tasks, self._begin_results, self._read)
         self.model = ModelChoice(ui.modelBox, ui.modelPath, lambda folder: self._keep("predictModel", folder))
@@ -120,8 +121,8 @@ class ResultsSection(Section):
             return
         self.model.show(results.models if results is not None else (), parameters.predictModel)
         self.ui.modelPath.visible = self.model.asks_path
-        if self.ui.truthPath.currentPath != parameters.truthFolder:
-            self.ui.truthPath.currentPath = parameters.truthFolder
+        if parameters.truthFolder != self._truth:  # what is being typed, and is no folder yet, stays
+            self._truth = self.ui.truthPath.currentPath = parameters.truthFolder
         self._offer()
         if self._study_stale:
             self._study_stale = False
