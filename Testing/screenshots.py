@@ -111,6 +111,7 @@ class Photographer:
         """Correct one label, with the picture before it is recorded; accept the next."""
         review = self.unfold("Review")
         self.until(lambda: review.ui.queueTable.rowCount > 1)
+        self.host.type(review.ui.reviewerEdit, "Dr. N.")
         self.host.click_cell(review.ui.queueTable, 0, 1)
         self.until(lambda: self.panel.case_id and not review.tasks.busy)
         self._draw(self.panel.case_id, review.case.strip.current)
