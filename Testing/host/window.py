@@ -36,8 +36,8 @@ class Window:
         self._layout_node = self.layout_manager.layoutLogic().GetLayoutNode()
         self._shown = -1
         observe_quietly(self._layout_node, "ModifiedEvent", lambda caller, event: self._arrange())
-        for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndRestoreEvent):
-            observe_quietly(scene, event, lambda caller, event: self._arrange(again=True))
+        self._scene = scene
+        observe_quietly(scene, scene.EndBatchProcessEvent, lambda caller, event: self._arrange(again=True))
         self._layout_node.SetViewArrangement(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         self.main.show()
 
@@ -48,6 +48,9 @@ class Window:
         page.show()
 
     def _arrange(self, again: bool = False) -> None:
+        """As in the application, views are made only when all of a batch is over: of reading a scene, of closing it."""
+        if self._scene.IsBatchProcessing():
+            return
         now = self._layout_node.GetViewArrangement()
         if now != self._shown or again:
             self._shown = now

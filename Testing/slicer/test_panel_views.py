@@ -277,6 +277,24 @@ def test_a_saved_scene_brings_the_study_back(host: Any, widget: Any, tmp_path: P
     assert section(widget, "Cohort").ui.studyLabel.text == "P1 is open."
 
 
+def test_a_scene_that_is_opened_in_one_batch(host: Any, widget: Any, tmp_path: Path) -> None:
+    """As Slicer opens one in place of another: the views are made when all is over."""
+    import slicer
+
+    open_study(host, widget, "P1", "GED4")
+    host.save_scene(tmp_path / "scene.mrb")
+    host.close_scene()
+    widget.panel.studies.views.cleanup()
+    scene = slicer.mrmlScene
+    scene.StartState(scene.BatchProcessState)
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"), properties={"clear": False})
+    host.process()
+    assert not widget.panel.studies.views.shown
+    scene.EndState(scene.BatchProcessState)
+    host.process(lambda: len(widget.panel.studies.views.shown) == 3)
+    assert slicer.app.layoutManager().layout == FIRST_LAYOUT + 3
+
+
 def test_a_scene_closed_while_a_study_is_loaded(host: Any, widget: Any) -> None:
     import slicer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import qt
+import slicer
 
 from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.views import MOST_VIEWS, StudyViews, in_order
@@ -39,6 +40,9 @@ class StudyOpening:
         self._check = qt.QTimer()
         self._check.setSingleShot(True)
         self._check.connect("timeout()", self._look)
+        self._opened = qt.QTimer()
+        self._opened.setSingleShot(True)
+        self._opened.connect("timeout()", self._show_scene)
         self._keeping = qt.QTimer()
         self._keeping.setInterval(POLL_MS)
         self._keeping.connect("timeout()", self._keep)
@@ -99,11 +103,19 @@ class StudyOpening:
         """A scene is about to be closed: what is on its way does not arrive any more, and the user's layout comes back
         (now: when the scene is closed, Slicer takes up again whatever layout was the last one)."""
         self._stop()
+        self._opened.stop()
         self._panel.look_at("")
         self.views.restore()
 
     def scene_opened(self) -> None:
-        """Another scene is there, perhaps with a study of ours in it."""
+        """Another scene is there, perhaps with a study of ours in it: it is shown once Slicer has made its views, which
+        it does when all of the scene has been read."""
+        self._opened.start(0)
+
+    def _show_scene(self) -> None:
+        if slicer.mrmlScene.IsBatchProcessing():
+            self._opened.start(POLL_MS)
+            return
         study = self._panel.logic.loadedStudy()
         if study is None:
             self.views.restore()
@@ -121,6 +133,8 @@ class StudyOpening:
         self._timer.disconnect("timeout()", self._poll)
         self._check.stop()
         self._check.disconnect("timeout()", self._look)
+        self._opened.stop()
+        self._opened.disconnect("timeout()", self._show_scene)
         self._keeping.stop()
         self._keeping.disconnect("timeout()", self._keep)
         self._settled.stop()
@@ -179,6 +193,9 @@ class StudyOpening:
         self.views.look_at(case_id)
 
     def _look(self) -> None:
+        if slicer.mrmlScene.IsBatchProcessing():
+            self._check.start(POLL_MS)
+            return
         if self.loading or self._nodes() == self._shown:
             return
         study = self._panel.logic.loadedStudy()
