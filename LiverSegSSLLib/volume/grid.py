@@ -111,8 +111,13 @@ def to_sitk(volume: Volume) -> sitk.Image:
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(volume.geometry.spacing)
     image.SetOrigin(volume.geometry.origin)
-    image.SetDirection(volume.geometry.direction)
+    image.SetDirection(tidy_direction(volume.geometry.direction))
     return image
+
+
+def tidy_direction(direction: tuple[float, ...]) -> tuple[float, ...]:
+    """Directions for ITK: what is next to nothing is 0, because its inverse of a matrix with such numbers is wrong."""
+    return tuple(0.0 if abs(value) < 1e-12 else value for value in direction)
 
 
 def from_sitk(image: sitk.Image) -> Volume:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +97,13 @@ def nifti_is_singleton(header: Any) -> bool:
     return count > 3 and all(int(size) == 1 for size in header["dim"][4 : count + 1])
 
 
-def plain_geometry(header: Any, path: Path) -> Geometry | None:
+def plain_geometry(header: Any, affines: Sequence[np.ndarray], path: Path) -> Geometry | None:
     """The grid, if the header leaves no choice; ``None`` where ITK's own rules must decide.
 
     NIfTI can give the place twice (qform, sform), sheared, unscaled or in metres. Only when all that it gives
     agrees is nibabel's reading surely the one that ITK takes.
 
+    :param affines: from :func:`places`.
     :raises ImageError: an image cannot lie on such a grid.
     """
     count = int(header["dim"][0])
@@ -112,7 +114,6 @@ def plain_geometry(header: Any, path: Path) -> Geometry | None:
     scale = _MM[int(header["xyzt_units"]) & 7]
     # Sizes first: ITK must not be asked about a giant.
     checked_geometry(size, [value * scale for value in pixdim][: len(size)], (0.0,) * 3, np.eye(len(size)), path)
-    affines = _affines(header)
     if not affines or scale != 1.0 or count != 3:
         return None
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affines[0]  # NIfTI's world is RAS
@@ -126,10 +127,9 @@ def plain_geometry(header: Any, path: Path) -> Geometry | None:
     return checked_geometry(size, pixdim, tuple(affine[:3, 3]), direction, path)[0]
 
 
-def disagreement_mm(header: Any) -> float:
+def disagreement_mm(header: Any, affines: Sequence[np.ndarray]) -> float:
     """How far apart qform and sform put the corners of the image, mm; 0 where only one is given."""
-    affines = _affines(header)
-    if len(affines) < 2:
+    if len(affines) < 2 or np.array_equal(affines[0], affines[1]):
         return 0.0
     last = np.maximum(np.asarray(header["dim"][1:4], dtype=np.float64) - 1, 0)
     corners = np.array([[x, y, z, 1.0] for x in (0, last[0]) for y in (0, last[1]) for z in (0, last[2])])
@@ -137,10 +137,10 @@ def disagreement_mm(header: Any) -> float:
     return float(np.linalg.norm(apart[:, :3], axis=1).max()) * _MM[int(header["xyzt_units"]) & 7]
 
 
-def _affines(header: Any) -> list[np.ndarray]:
+def places(header: Any) -> list[np.ndarray]:
     """The places that the header gives, sform before qform; NIfTI's world, in its unit."""
-    header = header.copy()
     if float(header["pixdim"][0]) not in (-1.0, 1.0):  # as NIfTI says and ITK does; nibabel would raise
+        header = header.copy()
         header["pixdim"][0] = 1.0
     forms = [header.get_sform()] if int(header["sform_code"]) > 0 else []
     forms += [header.get_qform()] if int(header["qform_code"]) > 0 else []

@@ -28,6 +28,7 @@ from LiverSegSSLLib.volume.nifti import (
     nifti_header,
     nifti_is_singleton,
     nifti_stored,
+    places,
     plain_geometry,
 )
 from LiverSegSSLLib.volume.stored import Stored, read_stored, require_stored
@@ -58,8 +59,9 @@ def read_header(path: Path) -> Header:
         text = read_text_header(path)
         return Header(text.geometry, text.trailing_singleton, text.dtype, text.stored)
     header = nifti_header(path)
-    geometry = plain_geometry(header, path) or _itk_geometry(path)
-    apart = disagreement_mm(header)
+    affines = places(header)
+    geometry = plain_geometry(header, affines, path) or _itk_geometry(path)
+    apart = disagreement_mm(header, affines)
     note = f"says two places, {apart:.3g} mm apart (qform and sform); one is used" if apart > DISAGREE_MM else ""
     return Header(geometry, nifti_is_singleton(header), nifti_dtype(header), nifti_stored(header, path), note)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from LiverSegSSLLib.volume.grid import Geometry, Volume, from_sitk, to_sitk
+from LiverSegSSLLib.volume.grid import Geometry, Volume, from_sitk, tidy_direction, to_sitk
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -43,7 +43,7 @@ def resample(
         kinds[interpolation],
         geometry.origin,
         geometry.spacing,
-        geometry.direction,
+        tidy_direction(geometry.direction),
         outside,
         image.GetPixelID(),
     )
