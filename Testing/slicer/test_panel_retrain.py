@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("PySide6")
 
 from LiverSegSSLLib.labels.label import LabelState
+from LiverSegSSLLib.learn.card import CARD
+from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.methods import TRAINERS
 from LiverSegSSLLib.learn.options import network_names, preset_names
 from LiverSegSSLLib.rounds.state import RunState
@@ -156,6 +158,21 @@ def test_before_and_after_are_read_from_the_rounds(host: Any, tmp_path: Path) ->
     assert ui.figuresTable.rowCount == 2, "of the second round nothing was kept out"
     assert _row(ui.figuresTable, 0) == ["Round 1, training before", "Dice on expert cases kept out", "0.750", "2"]
     assert _row(ui.figuresTable, 1) == ["Round 1, last training", "Agreement with proposals kept out", "0.850", "3"]
+
+
+def test_the_first_model_is_what_results_segments_with(host: Any, tmp_path: Path) -> None:
+    from LiverSegSSLPanel.notices import Notice
+
+    widget, _retrain, _ui = _opened(host, tmp_path)
+    results = section(widget, "Results").ui
+    host.process(lambda: results.modelBox.currentText == "Another folder …", timeout=60)
+    model = widget.logic.workspace / "nnunet" / "default" / "results" / "Dataset001_round1" / "LiverSegTrainer"
+    (model / "fold_0").mkdir(parents=True)
+    (model / "fold_0" / FINAL).touch()
+    (model / CARD).write_text('{"name": "round1", "method": "supervised"}', encoding="utf-8")
+    widget.panel.tell(Notice.LABELS)
+    host.process(lambda: results.modelBox.currentText.startswith("The last one: "), timeout=60)
+    assert not results.modelPath.visible
 
 
 def test_a_training_that_was_stopped_is_offered_to_go_on(host: Any, tmp_path: Path) -> None:

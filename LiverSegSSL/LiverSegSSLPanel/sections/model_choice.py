@@ -32,7 +32,9 @@ class ModelChoice:
         """Show the models, and which of them the parameter means."""
         for widget in (self._box, self._path):
             widget.blockSignals(True)
-        asks_other = not parameter and self._box.currentData == _OTHER and not self._path.currentPath
+        # (Where there was no model yet, nobody has chosen the other one.)
+        chosen = bool(self._models) and self._box.currentData == _OTHER
+        asks_other = chosen and not parameter and not self._path.currentPath
         if list(models) != self._models:
             self._fill(models)
         index = self._box.findData(_OTHER if asks_other else parameter)
