@@ -36,7 +36,6 @@ def test_parameters_come_back_with_a_saved_scene(host: Any, tmp_path: Path) -> N
 
 def test_a_study_is_shown_side_by_side_and_goes_with_the_scene(host: Any, tmp_path: Path) -> None:
     import slicer
-
     from LiverSegSSLPanel.notices import Notice
     from LiverSegSSLPanel.views import FIRST_LAYOUT
 
