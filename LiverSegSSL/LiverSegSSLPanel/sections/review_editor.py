@@ -52,7 +52,6 @@ class ReviewEditor:
         self.widget.autoShowSourceVolumeNode = False  # the views are ours: it would take overlays away
         self.widget.setEffectNameOrder(list(EFFECTS))
         self.widget.unorderedEffectsVisible = False
-        self.widget.autoShowSourceVolumeNode = False  # what a view shows is for StudyViews to say
         place.addWidget(self.widget)
 
     def connect_scene(self) -> None:
