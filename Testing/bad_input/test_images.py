@@ -27,8 +27,8 @@ MEMORY = 300 << 20
 
 EVERY = pytest.mark.parametrize("bad", IMAGES, ids=[bad.name for bad in IMAGES])
 
-AT_ONCE = [bad for bad in IMAGES if bad.says and not bad.late]
-"""Their headers tell."""
+AT_ONCE = [bad for bad in IMAGES if bad.says and not bad.late][::5]
+"""Their headers tell; every fifth, because what makes the exit code 2 is the same for all."""
 
 
 @contextmanager
