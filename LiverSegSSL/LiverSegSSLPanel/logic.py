@@ -34,8 +34,9 @@ class Logic(ReviewLogic):
         from LiverSegSSLPanel.scene.loaded import volumes_in_scene
 
         database = getattr(slicer, "dicomDatabase", None)
-        known = database is not None and database.isOpen
-        return volumes_in_scene(self.scene, database.instanceValue if known else None)
+        if database is None or not database.isOpen:
+            return volumes_in_scene(self.scene, None)
+        return volumes_in_scene(self.scene, database.instanceValue)
 
     def beginAdopting(self, choice: Mapping[str, str], folder: str | Path, study: str = "study1") -> Task[Path]:
         """Write volumes of the scene as a study; returns its folder. See :meth:`adoptVolumes`."""

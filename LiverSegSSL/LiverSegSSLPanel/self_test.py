@@ -172,10 +172,11 @@ def _tell(test: Any, way: Way, folder: Path) -> None:
     way.judge(first, "correct")
     way.look_at(second)
     way.judge(second, "accept")
-    states = {case_id: label.state.value for case_id, label in logic.store.current_all().items()}
+    current = logic.store.current_all()
+    states = {case_id: label.state.value for case_id, label in current.items()}
     test.assertEqual((states[support], states[first], states[second]), ("expert", "corrected", "accepted"))
     test.assertEqual(logic.queue(), [])
-    np.testing.assert_array_equal(logic.store.read_mask(logic.store.current(first)).array, carried)
+    np.testing.assert_array_equal(logic.store.read_mask(current[first]).array, carried)
 
     test.delayDisplay("Exporting the masks")
     way.export(folder / "masks")

@@ -44,7 +44,7 @@ def load(scene: Any, *names: str, patient: str = "Anna (1)", study: str = "Liver
 
 
 def test_the_users_volumes_are_listed_with_phase_patient_and_study(scene: Any) -> None:
-    names = ("11: t1_vibe_fs_tra_20min", "5: ep2d_diff_b50_400_800_ADC", "7: DWI b800", "t2_blade_fs_tra_p2_1")
+    names = ("11: t1_vibe_fs_tra_20min", "5: ep2d_diff_b50_400_800_ADC", "7: DWI b800", "t2_blade_fs_tra_1")
     mine = load(scene, *names)
     add_phase(scene, "P1", "P1", "P1__T1", "T1", IMAGE, None, "")  # ours
     add_segmentation(scene, mine[0], "a segmentation")

@@ -54,7 +54,7 @@ def slice_centre(node: Any, axis: int, index: float) -> Array:
 def slice_at(node: Any, axis: int, point: Array) -> int:
     """The slice of a volume that is nearest to a point of the world."""
     to_world = index_to_world(node)
-    place = np.linalg.solve(to_world[:3, :3], np.asarray(point) - to_world[:3, 3])[2 - axis]
+    place = np.linalg.solve(to_world[:3, :3], point - to_world[:3, 3])[2 - axis]
     return int(np.clip(np.rint(place), 0, node.GetImageData().GetDimensions()[2 - axis] - 1))
 
 

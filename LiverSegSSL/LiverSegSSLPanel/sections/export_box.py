@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,9 +150,7 @@ class ExportBox:
         cases = [logic.case(case_id) for case_id in logic.drawnCases()]
         self._begin(
             [
-                lambda case=case: logic.exportSegmentation(
-                    case.id, folder / case.study / f"{case.phase.value}.seg.nrrd"
-                )
+                partial(logic.exportSegmentation, case.id, folder / case.study / f"{case.phase.value}.seg.nrrd")
                 for case in cases
             ]
         )
@@ -162,7 +161,7 @@ class ExportBox:
         # A folder for each: the exporter names its files after the second.
         self._begin(
             [
-                lambda case=case: logic.exportDicomSeg(case.id, folder / case.study / f"{case.phase.value}-dicom")
+                partial(logic.exportDicomSeg, case.id, folder / case.study / f"{case.phase.value}-dicom")
                 for case in cases
             ]
         )

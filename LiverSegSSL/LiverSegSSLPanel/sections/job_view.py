@@ -87,11 +87,15 @@ class JobView:
     def toggle(self, start: Callable[[], RunningJob], ended: Callable[[RunningJob], None] | None = None) -> None:
         """What a click on the button means: cancel the job that runs, else start one."""
         if self.running:
-            assert self.job is not None
-            self.ui.stateLabel.text = _("Cancelling …")
-            self.job.cancel(wait=False)
+            self.cancel()
         else:
             self.show(start(), ended)
+
+    def cancel(self) -> None:
+        """Stop the job that runs."""
+        if self.job is not None and self.job.running:
+            self.ui.stateLabel.text = _("Cancelling …")
+            self.job.cancel(wait=False)
 
     def _follow(self, job: RunningJob) -> None:
         self.job = job

@@ -66,8 +66,7 @@ class Propagating:
 
     def _clicked(self) -> None:
         if self.view.running:
-            assert self.view.job is not None
-            self.view.toggle(lambda: self.view.job)
+            self.view.cancel()
             return
         self._say("", False)
         self._preparing = True

@@ -207,12 +207,12 @@ class ReviewCase:
 
     def _show_phases(self) -> None:
         study = self._panel.logic.loadedStudy() if self.case_id else None
-        phases = [] if study is None else in_order(study)
         box = self._ui.caseBox
         box.blockSignals(True)
         box.clear()
-        for phase in phases:
-            box.addItem(f"{study.patient} · {phase.phase}", phase.case_id)
+        if study is not None:
+            for phase in in_order(study):
+                box.addItem(f"{study.patient} · {phase.phase}", phase.case_id)
         box.setCurrentIndex(box.findData(self.case_id))
         box.blockSignals(False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import vtk
 from slicer.util import VTKObservationMixin
 
@@ -34,4 +35,4 @@ class SliceFollower(VTKObservationMixin):
         if self._image is None or self._image.GetImageData() is None:
             return
         matrix = view.GetSliceToRAS()
-        self._moved(slice_at(self._image, 0, [matrix.GetElement(row, 3) for row in range(3)]))
+        self._moved(slice_at(self._image, 0, np.array([matrix.GetElement(row, 3) for row in range(3)])))

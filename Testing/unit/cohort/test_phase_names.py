@@ -46,7 +46,7 @@ from LiverSegSSLLib.resources import table
         ("t1_vibe_fs_tra_bh_pv", Phase.GED2),
         ("t1_vibe_dixon_tra_bh_pre_W", Phase.T1),
         ("t1_vibe_dixon_tra_bh_opp", Phase.OP),
-        ("t2_blade_fs_tra_p2", Phase.T2),
+        ("t2_blade_fs_tra", Phase.T2),
     ],
 )
 def test_spellings_of_phases(name: str, phase: Phase) -> None:
@@ -66,7 +66,7 @@ def test_spellings_of_phases(name: str, phase: Phase) -> None:
         ("DWI_0", 0),
         ("DWI b800", 800),
         ("ep2d_diff_b50_400_800_TRACEW", 800),
-        ("ep2d_diff_b50_400_800_tra_p2_TRACEW_DFC_MIX", 800),
+        ("ep2d_diff_b50_400_800_tra_TRACEW_DFC_MIX", 800),
     ],
 )
 def test_b_values(name: str, b_value: int | None) -> None:
@@ -75,10 +75,12 @@ def test_b_values(name: str, b_value: int | None) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["GED5", "cor T2", "ADC", "equilibrium", "localizer", "", "_", "T", "b", "image"]
-    # maps, other contrasts and other planes of the same protocols
-    + ["ep2d_diff_b50_400_800_ADC", "ep2d_diff_b50_400_800_tra_p2_ADC_DFC_MIX", "t1_vibe_dixon_tra_bh_F"]
-    + ["FAT: Ax LAVA-Flex 20min", "t2_haste_cor", "t1_vibe_fs_cor_20min", "LAVA-Flex", "WATER: LAVA-Flex"],
+    [
+        *("GED5", "cor T2", "ADC", "equilibrium", "localizer", "", "_", "T", "b", "image"),
+        # maps, other contrasts and other planes of the same protocols
+        *("ep2d_diff_b50_400_800_ADC", "ep2d_diff_b50_400_800_tra_ADC_DFC_MIX", "t1_vibe_dixon_tra_bh_F"),
+        *("FAT: Ax LAVA-Flex 20min", "t2_haste_cor", "t1_vibe_fs_cor_20min", "LAVA-Flex", "WATER: LAVA-Flex"),
+    ],
 )
 def test_what_is_no_phase_is_not_guessed(name: str) -> None:
     assert parse_phase(name) is None
