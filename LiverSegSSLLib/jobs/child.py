@@ -31,7 +31,8 @@ def main() -> int:
     if job.folder is not None:
         job.folder.mkdir(parents=True, exist_ok=True)
         (job.folder / "job.json").write_text(job.to_json() + "\n", encoding="utf-8")
-        files.append((job.folder / "events.jsonl").open("a", encoding="utf-8"))
+        # Before the stream: what has been heard stands in the file.
+        files.insert(0, (job.folder / "events.jsonl").open("a", encoding="utf-8"))
     reporter = Reporter(_Sink(files))
     if not job.detached:
         _die_with_parent()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,41 +10,15 @@ from typing import Any
 import pytest
 
 from LiverSegSSLLib.errors import LiverSegError
-from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.planned import moved_plans
-from LiverSegSSLLib.learn.plans import CONFIGURATION, plans_from_preset, with_options
 from Testing.bad_input.weights import Bomb
-
-FINGERPRINT = {
-    "spacings": [[6.0, 4.0, 4.0]],
-    "shapes_after_crop": [[16, 32, 32]],
-    "foreground_intensity_properties_per_channel": {"0": {"mean": 0.0, "std": 1.0}},
-}
+from Testing.untrained_model import write_untrained_model
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with one untrained fold."""
-    import torch
-    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-
-    folder = tmp_path_factory.mktemp("model")
-    preset = load_preset("cpu", {"configuration": {"patch_size": [16, 32, 32], "features_per_stage": [4] * 5}})
-    plans = with_options(plans_from_preset(preset, "Dataset001_x", FINGERPRINT, 1), preset)
-    (folder / "plans.json").write_text(json.dumps(plans))
-    dataset = {"channel_names": {"0": "MRI"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
-    (folder / "dataset.json").write_text(json.dumps(dataset))
-    architecture = plans["configurations"][CONFIGURATION]["architecture"]
-    parts = [architecture[key] for key in ("network_class_name", "arch_kwargs", "_kw_requires_import")]
-    network = get_network_from_plans(*parts, 1, 2, deep_supervision=False)
-    (folder / "fold_0").mkdir()
-    checkpoint = {
-        "network_weights": network.state_dict(),
-        "trainer_name": "LiverSegTrainer",
-        "init_args": {"configuration": CONFIGURATION},
-        "inference_allowed_mirroring_axes": None,
-    }
-    torch.save(checkpoint, folder / "fold_0" / "checkpoint_final.pth")
+    folder = write_untrained_model(tmp_path_factory.mktemp("model"), 1)
     from LiverSegSSLLib.predict.predictor import Ensemble
 
     Ensemble(folder, None, "cpu")  # it is sound

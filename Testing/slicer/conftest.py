@@ -36,3 +36,19 @@ def proposed_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proposed")
     write_proposed_cohort(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four studies of two vendors with GED4 and T2, two of them labelled on GED4: to be read only."""
+    from Testing.slicer.tiny_cohort import write_tiny_cohort
+
+    return write_tiny_cohort(tmp_path_factory.mktemp("small") / "data")
+
+
+@pytest.fixture
+def cohort(host: Any) -> Any:  # noqa: F811
+    """The section Cohort, in a panel that has just been opened."""
+    from Testing.slicer.panels import open_module, section
+
+    return section(open_module(host), "Cohort")

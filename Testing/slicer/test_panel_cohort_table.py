@@ -13,20 +13,6 @@ pytest.importorskip("PySide6")
 
 from LiverSegSSLLib.volume import read_volume
 from Testing.slicer.cohort_panel import PATIENCE_S, seen, show_cohort, studies_seen
-from Testing.slicer.panels import open_module, section
-from Testing.slicer.tiny_cohort import write_tiny_cohort
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four studies of two vendors with GED4 and T2, two of them labelled on GED4."""
-    return write_tiny_cohort(tmp_path_factory.mktemp("small") / "data")
-
-
-@pytest.fixture
-def cohort(host: Any) -> Any:
-    """The section, in a panel that has just been opened."""
-    return section(open_module(host), "Cohort")
 
 
 def test_filters_and_sorting(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ def test_what_needs_packages_waits_for_them_and_a_second_job_for_the_first(host:
     from LiverSegSSLPanel.notices import Notice
 
     widget, propose = opened
+    host.process(lambda: not widget.panel.jobs.running, timeout=WAIT_S)  # Set up has looked
     widget.panel.readiness = Readiness(False, "torch is not installed", ("torch",))
     widget.panel.tell(Notice.READY)
     host.process(lambda: propose.ui.proposeButton.toolTip == "torch is not installed (section Set up).", timeout=WAIT_S)

@@ -95,13 +95,9 @@ def test_what_was_drawn_before_a_crash_is_offered_and_put_back(review: Reviewing
     review.settle()
     assert review.panel.case_id == case_id and not ui.recoverRow.visible
     np.testing.assert_array_equal(review.drawn(), drawn)
-    host.wait(0.6)
-    review.settle()
-    assert not ui.acceptButton.enabled and ui.correctButton.enabled
+    host.process(lambda: ui.correctButton.enabled and not ui.acceptButton.enabled, timeout=30)
     review.section.case.editor.widget.undo()
-    host.wait(0.6)
-    review.settle()
-    assert ui.acceptButton.enabled, "undo takes it away"
+    host.process(lambda: ui.acceptButton.enabled, timeout=30)  # undo takes it away
 
 
 def test_work_that_is_skipped_comes_back_or_is_discarded(review: Reviewing) -> None:
@@ -251,6 +247,7 @@ def test_a_saved_scene_without_its_cohort_can_be_looked_at_and_not_judged(review
     assert not ui.acceptButton.enabled and "under Cohort first" in ui.acceptButton.toolTip
 
 
+@pytest.mark.slow
 def test_nothing_holds_the_window_up(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study as large as a patient's. The time of the processor counts: a busy computer does not matter."""
     import time

@@ -41,6 +41,7 @@ def test_the_whole_story_with_the_panel(host: Any) -> None:
     assert not slicer.util.getModuleWidget(NAME).logic.hasCohort
 
 
+@pytest.mark.slow
 def test_the_whole_story_without_a_window(headless_host: Any) -> None:
     import slicer
 

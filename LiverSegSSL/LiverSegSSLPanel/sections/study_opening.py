@@ -115,13 +115,8 @@ class StudyOpening:
     def _show_scene(self) -> None:
         if slicer.mrmlScene.IsBatchProcessing():
             self._opened.start(POLL_MS)
-            return
-        study = self._panel.logic.loadedStudy()
-        if study is None:
-            self.views.restore()
         else:
-            self._show(study, self._chosen(study))
-        self._tell()
+            self._show_loaded()
 
     def check_later(self) -> None:
         """See, once the scene has come to rest, whether nodes of the study have gone."""
@@ -164,14 +159,18 @@ class StudyOpening:
             self._panel.tell(Notice.LOADING)
 
     def _arrange(self) -> None:
+        study = self._show_loaded()
+        if study is not None and study.phase(self._case_id) is not None:
+            self._panel.look_at(self._case_id)
+
+    def _show_loaded(self) -> StudyInScene | None:
         study = self._panel.logic.loadedStudy()
         if study is None:
             self.views.restore()
         else:
             self._show(study, self._chosen(study))
         self._tell()
-        if study is not None and study.phase(self._case_id) is not None:
-            self._panel.look_at(self._case_id)
+        return study
 
     def _show(self, study: StudyInScene, case_ids: tuple[str, ...]) -> None:
         self.views.show(study, case_ids)

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from LiverSegSSLLib.errors import BadInputError
-from LiverSegSSLLib.learn.options import load_preset
-from LiverSegSSLLib.learn.plans import CONFIGURATION, plans_from_preset, with_options
 from LiverSegSSLLib.volume import Geometry, Volume
+from Testing.untrained_model import write_untrained_model
 
 SPACING = (4.0, 4.0, 6.0)
-FINGERPRINT = {
-    "spacings": [[6.0, 4.0, 4.0]],
-    "shapes_after_crop": [[16, 32, 32]],
-    "foreground_intensity_properties_per_channel": {"0": {"mean": 0.0, "std": 1.0}},
-}
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with two untrained folds, as nnU-Net writes them."""
-    import torch
-    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
-
-    folder = tmp_path_factory.mktemp("model")
-    preset = load_preset("cpu", {"configuration": {"patch_size": [16, 32, 32], "features_per_stage": [4] * 5}})
-    plans = with_options(plans_from_preset(preset, "Dataset001_x", FINGERPRINT, 1), preset)
-    (folder / "plans.json").write_text(json.dumps(plans))
-    dataset = {"channel_names": {"0": "MRI"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
-    (folder / "dataset.json").write_text(json.dumps(dataset))
-    architecture = plans["configurations"][CONFIGURATION]["architecture"]
-    for fold in (0, 1):
-        torch.manual_seed(fold)
-        network = get_network_from_plans(
-            architecture["network_class_name"],
-            architecture["arch_kwargs"],
-            architecture["_kw_requires_import"],
-            1,
-            2,
-            deep_supervision=False,
-        )
-        checkpoint = {
-            "network_weights": network.state_dict(),
-            "trainer_name": "LiverSegTrainer",
-            "init_args": {"configuration": CONFIGURATION},
-            "inference_allowed_mirroring_axes": None,
-        }
-        (folder / f"fold_{fold}").mkdir()
-        torch.save(checkpoint, folder / f"fold_{fold}" / "checkpoint_final.pth")
-    return folder
+    return write_untrained_model(tmp_path_factory.mktemp("model"), 2)
 
 
 def image(spacing: tuple[float, float, float] = SPACING, four_d: bool = False) -> Volume:
