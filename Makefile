@@ -24,10 +24,10 @@ demo: $(STAMP)  ## the whole loop on the built-in study
 	$(BIN)/liversegssl demo demo
 
 test: $(FOR_TESTS)  ## the tests, under 15 minutes on 2 cores
-	$(BIN)/python -m pytest -m "not slow and not real" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not real" -n 2 --dist loadfile
 
 test-all: $(FOR_TESTS)  ## also the slow ones (kills, end to end)
-	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not real" -n 2 --dist loadfile
 
 check: $(STAMP)  ## style, types, import rules, what CMake ships
 	$(BIN)/ruff check .

@@ -94,6 +94,7 @@ def test_strange_names_go_through_the_whole_way(place: Place, command: Command) 
     assert place.sources() == before
 
 
+@pytest.mark.slow
 def test_an_image_damaged_inside_fails_alone(place: Place) -> None:
     place.image.write_bytes(flipped(packed(nifti()), [-8]))
     answer = liversegssl("propose", place.data, "--method", "transfer", "--workers", "1")

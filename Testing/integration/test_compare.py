@@ -93,6 +93,7 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_killed_and_continued_it_measures_every_method_on_the_same_cases(cohort, comparison):
     folder, first, second = comparison
     assert not any(event.kind == "result" for event in first)
@@ -112,6 +113,7 @@ def test_killed_and_continued_it_measures_every_method_on_the_same_cases(cohort,
         assert (row["hd_mm"] == "") if np.isnan(found.hd_mm) else float(row["hd_mm"]) == found.hd_mm
 
 
+@pytest.mark.slow
 def test_all_methods_are_trained_on_the_same_labels_from_one_dataset(comparison):
     folder, _, _ = comparison
     (splits,) = folder.rglob("splits_final.json")
@@ -125,6 +127,7 @@ def test_all_methods_are_trained_on_the_same_labels_from_one_dataset(comparison)
     assert prepared and not any(name.startswith(case) for case in plan["test"] for name in prepared)
 
 
+@pytest.mark.slow
 def test_progress_is_in_cells_of_all_methods(comparison):
     _, _, events = comparison
     told = [event.data for event in events if event.stage == "cells"]
@@ -132,6 +135,7 @@ def test_progress_is_in_cells_of_all_methods(comparison):
     assert any(event.stage == "cps: 1 labelled, seed 0" for event in events)
 
 
+@pytest.mark.slow
 def test_tables_chart_and_page_are_there(comparison):
     folder, _, events = comparison
     assert {"summary.csv", "summary.md", "comparison.svg", "comparison.png", "comparison.html"} <= {
@@ -144,6 +148,7 @@ def test_tables_chart_and_page_are_there(comparison):
     assert all(Path(path).exists() for path in result["files"].values())
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_and_predicts_nothing(cohort, comparison, capfd):
     folder, _, _ = comparison
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix in (".pth", ".gz", ".b2nd")}
@@ -155,6 +160,7 @@ def test_the_same_command_again_trains_and_predicts_nothing(cohort, comparison, 
     assert "GED4: mean ± sd over seeds" in said.out and "comparison.html" in said.out
 
 
+@pytest.mark.slow
 def test_another_comparison_in_the_same_folder_is_refused(cohort, comparison, capfd):
     folder, _, _ = comparison
     assert main(arguments(cohort, folder.parents[1], "--set", "epochs=3")) == 2

@@ -15,6 +15,7 @@ from Testing.integration.loop_cohort import write_small_cohort  # noqa: E402
 from Testing.slicer.drawing import draw, liver_slices  # noqa: E402
 
 
+@pytest.mark.slow
 def test_the_whole_story_without_a_window(scene, tmp_path):
     mine = add_volume(scene, Volume(np.zeros((2, 2, 2), np.int16), Geometry((2, 2, 2), (1.0, 1.0, 1.0))), "mine")
     cohort = write_small_cohort(tmp_path)[0]

@@ -142,6 +142,7 @@ def test_sam2_is_installed_as_the_makefile_does_it() -> None:
     assert f"{name}={value}" in (ROOT / "Makefile").read_text()
 
 
+@pytest.mark.slow
 def test_another_python_gets_what_it_lacks(host: Any, tmp_path: Path) -> None:
     python = make_poor_python(tmp_path)
     setup = open_setup(host)

@@ -81,6 +81,7 @@ def test_without_a_cohort_everything_says_what_it_waits_for(host: Any) -> None:
     assert ui.truthPath.currentPath == ui.exportPath.currentPath == "/half a fold", "what is being typed stays"
 
 
+@pytest.mark.slow
 def test_figures_and_the_report(host: Any, opened: Any, proposed: Path) -> None:
     from LiverSegSSLPanel.notices import Notice
 

@@ -107,6 +107,7 @@ def test_a_download_that_fails_says_what_to_do_instead(host: Any) -> None:
     assert setup.ui.fetchButton.text == "Download …" and setup.ui.fetchButton.enabled
 
 
+@pytest.mark.slow
 def test_the_built_in_study_is_made_and_named_to_the_cohort(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     setup = open_setup(host)
     monkeypatch.setattr("LiverSegSSLPanel.sample_data.PRESET", "tiny")
