@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 class SceneLogic(ResultLogic):
     """The study that is in the scene. What takes long returns a task when it is called ``begin…``: the caller polls.
 
-    :param scene: ``None``: Slicer's.
-    :param python: the Python that runs the jobs; ``None``: Slicer's own.
-    :param device: of the jobs: ``auto``, ``cuda``, ``mps`` or ``cpu``.
-    :param workers: processes that a job may use at once; 0: one for each core.
+    :param scene: ``None``: Slicer's; what else there is, is of the jobs.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from LiverSegSSLLib.cohort.study import Case
+    from LiverSegSSLLib.jobs.job import Job
     from LiverSegSSLLib.rounds.session import Session
 
 ONE_ROUND, SEVERAL_ROUNDS = "train", "run"
@@ -23,8 +24,6 @@ rejected; ``unlabelled``: it has none."""
 
 _HERE = frozenset({"device", "workers"})
 """Parameters of a job that say where it runs, not what it does."""
-
-_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -155,15 +154,17 @@ def unfinished_training(workspace: Path, verb: str, parameters: dict[str, Any]) 
 
     One that was refused (the input was bad) never began.
     """
+    from LiverSegSSLLib.jobs.job import Job
+
     for record in sorted((workspace / "jobs").glob("*/job.json"), reverse=True):
         try:
-            job = json.loads(record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # being written this moment
+            job = Job.from_json(record.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError):  # being written this moment, or of another version
             continue
-        if job["verb"] not in TRAININGS:
+        if job.verb not in TRAININGS:
             continue
-        same = job["verb"] == verb and _what(job["parameters"]) == _what(parameters)
-        return record.parent if same and not _ended(record.with_name("events.jsonl")) else None
+        same = job.verb == verb and _what(job.parameters) == _what(parameters)
+        return record.parent if same and not _ended(record.with_name("events.jsonl"), job) else None
     return None
 
 
@@ -171,17 +172,12 @@ def _what(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name not in _HERE}
 
 
-def _ended(events: Path) -> bool:
-    """Whether a job is done, or was refused, by its last event."""
+def _ended(events: Path, job: Job) -> bool:
+    """Whether a job is done, or was refused, by what it has said last of its state."""
     from LiverSegSSLLib.errors import BadInputError
-    from LiverSegSSLLib.jobs.job import parse_event
+    from LiverSegSSLLib.jobs.found import last_state
 
-    try:
-        with events.open("rb") as file:
-            file.seek(max(0, events.stat().st_size - _TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
+    if not events.is_file():
         return True  # it never said a word
-    last = parse_event(lines[-1]) if lines else None
-    data = {} if last is None or last.kind != "state" else last.data
+    data = last_state(events, job)
     return data.get("state") == "done" or data.get("exit_code") == BadInputError.exit_code

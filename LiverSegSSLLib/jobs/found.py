@@ -108,7 +108,7 @@ def find_jobs(folder: Path) -> list[FoundJob]:
             job = Job.from_json(record.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError):  # being written this moment, or of another version
             continue
-        began = _last_state(record.with_name("events.jsonl"), job)
+        began = last_state(record.with_name("events.jsonl"), job)
         if began.get("state") != "running":
             continue
         if began.get("host") == socket.gethostname() and _lives(int(began["pid"]), float(began["time"])):
@@ -121,7 +121,7 @@ def _of_job(event: Event, job: Job) -> bool:
     return event.kind == "state" and event.stage == job.verb
 
 
-def _last_state(events: Path, job: Job) -> dict[str, Any]:
+def last_state(events: Path, job: Job) -> dict[str, Any]:
     """What a job has said last of its state; empty: nothing. It says so at its beginning and at its end, so the ends of
     the file are read: in between may be hundreds of thousands of lines, in the folder of every job there ever was."""
     if not events.is_file():

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import ctk
 import qt
-import slicer
 from slicer.i18n import tr as _
 
+from LiverSegSSLPanel import settings
 from LiverSegSSLPanel.cohort_rows import ATTENTION, StudyRow, filtered
 from LiverSegSSLPanel.cohort_words import count_text, phase_name, problems_title
 from LiverSegSSLPanel.logic_cohort import Source
 from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.propose_words import state_name
+from LiverSegSSLPanel.sections.asking import Asking
 from LiverSegSSLPanel.sections.badges import Badges
 from LiverSegSSLPanel.sections.cohort_table import CohortTable
 from LiverSegSSLPanel.sections.job_view import JobView
@@ -25,8 +26,9 @@ from LiverSegSSLPanel.sections.task_watch import TaskWatch
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
+    from LiverSegSSLPanel.task import Task
 
-LAST_FOLDER = "LiverSegSSL/CohortFolder"
+LAST_FOLDER = "CohortFolder"
 """In Slicer's settings: what was opened last."""
 
 _FILTER_MS = 150
@@ -46,8 +48,7 @@ class CohortSection(Section):
         ui.manifestPath.filters = ctk.ctkPathLineEdit.Files
         ui.manifestPath.nameFilters = [_("Tables") + " (*.csv)"]
         self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
-        self._asking = False
-        self._ask_again = False
+        self._reading = Asking(self.tasks, self._begin_rows, self._rows_read)
         self.job = JobView(self.panel, ui.jobLayout, ui.openButton, _("Open"))
         self.table = CohortTable(ui.studyTable, self._open_study, self._chosen)
         self.study = StudyBox(self.panel, ui)
@@ -65,9 +66,9 @@ class CohortSection(Section):
         for box in (ui.stateBox, ui.phaseBox, ui.vendorBox):
             box.connect("currentIndexChanged(int)", self._filter)
         self.panel.listen(Notice.COHORT, self._cohort_changed)
-        self.panel.listen(Notice.LABELS, self._ask_rows)
+        self.panel.listen(Notice.LABELS, self._reading.ask)
         self.panel.listen(Notice.PARAMETERS, self._compare_with_scene)
-        ui.folderPath.currentPath = slicer.util.settingsValue(LAST_FOLDER, "")
+        ui.folderPath.currentPath = settings.read(LAST_FOLDER)
         ui.workspacePath.currentPath = ui.manifestPath.currentPath = ""  # CTK may remember paths of other widgets
         self._fill_boxes([])
         self._cohort_changed()
@@ -187,41 +188,29 @@ class CohortSection(Section):
         self.ui.problemsBox.visible = False
         if there:
             source = self.panel.logic.source
-            qt.QSettings().setValue(LAST_FOLDER, str(Path(source.data).parent) if source.is_table else source.data)
+            settings.write(LAST_FOLDER, str(Path(source.data).parent) if source.is_table else source.data)
             self._show_source(source)
             self._remember(source)
             problems = self.panel.logic.problems()
             self.ui.problemsBox.visible = bool(problems)
             self.ui.problemsBox.title = problems_title(problems)
             self.ui.problemsText.setPlainText("\n".join(problems))
-            self._ask_rows()
+            self._reading.ask()
         else:
             self.table.show([])
         self._chosen()
         self._compare_with_scene()
 
-    def _ask_rows(self) -> None:
-        if not self.panel.has_cohort:
-            return
-        if self._asking:
-            self._ask_again = True
-            return
-        self._asking, self._ask_again = True, False
-        self.tasks.follow(self.panel.logic.beginRows(), self._rows_read, self._rows_failed)
+    def _begin_rows(self) -> Task[list[StudyRow]] | None:
+        return self.panel.logic.beginRows() if self.panel.has_cohort else None
 
     def _rows_read(self, rows: list[StudyRow]) -> None:
-        self._asking = False
-        if self._ask_again or not self.panel.has_cohort:
-            self._ask_rows()
+        if not self.panel.has_cohort:
             return
         if {row.study for row in rows} != {row.study for row in self.table.rows}:
             self._fill_boxes(rows)
         self.table.show(rows)
         self._filter()
-
-    def _rows_failed(self, text: str) -> None:
-        self._asking = False
-        self.say(text, wrong=True)
 
     def _fill_boxes(self, rows: list[StudyRow]) -> None:
         badges = Badges()

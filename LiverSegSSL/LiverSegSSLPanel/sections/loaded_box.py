@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LiverSegSSLLib.cohort.study import Phase
+from LiverSegSSLPanel import settings
 from LiverSegSSLPanel.adopting import free_study_name, why_not
 from LiverSegSSLPanel.cohort_words import phase_name
 from LiverSegSSLPanel.scene.loaded import suggested_choice
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from LiverSegSSLPanel.scene.loaded import LoadedVolume
     from LiverSegSSLPanel.sections.task_watch import TaskWatch
 
-LAST_FOLDER = "LiverSegSSL/AdoptedFolder"
+LAST_FOLDER = "AdoptedFolder"
 """In Slicer's settings: where volumes were last written to."""
 
 USE, NAME, FROM = range(3)
@@ -57,7 +58,7 @@ class LoadedBox:
         events = (self._scene.NodeAddedEvent, self._scene.NodeRemovedEvent, self._scene.EndImportEvent)
         self._observers = [self._scene.AddObserver(event, self._scene_changed) for event in events]
         ui.adoptPath.filters = ctk.ctkPathLineEdit.Dirs
-        ui.adoptPath.currentPath = slicer.util.settingsValue(LAST_FOLDER, "")
+        ui.adoptPath.currentPath = settings.read(LAST_FOLDER)
         ui.loadedTable.setColumnCount(3)
         ui.loadedTable.setHorizontalHeaderLabels([_("Use as"), _("Volume"), _("Patient, study")])
         ui.loadedTable.horizontalHeader().setSectionResizeMode(NAME, qt.QHeaderView.Stretch)
@@ -142,7 +143,7 @@ class LoadedBox:
     def _done(self, study: Path) -> None:
         self._busy = False
         self._say("")
-        qt.QSettings().setValue(LAST_FOLDER, str(study.parent))
+        settings.write(LAST_FOLDER, str(study.parent))
         self._ui.studyEdit.text = free_study_name(study.parent)
         self._ui.loadedBox.collapsed = True
         self._written(str(study.parent))
