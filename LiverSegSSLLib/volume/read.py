@@ -77,7 +77,7 @@ def read_volume(path: Path) -> Volume:
     if is_nifti(path):
         array = _itk_array(path)
     else:
-        in_file = read_text_header(path).in_file
+        in_file = header.dtype.newbyteorder(header.stored.order)
         array = np.frombuffer(read_stored(header.stored, path), in_file).astype(header.dtype, copy=False)
         array = array.reshape(header.geometry.shape)
         if array.dtype.kind == "f":  # as ITK does it in NIfTI

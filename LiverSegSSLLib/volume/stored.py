@@ -20,13 +20,14 @@ class Stored:
     """``size`` bytes of voxels in ``file`` from ``offset`` on.
 
     ``packed``: not at all; ``gzip``: the whole file is packed, and ``offset`` counts unpacked bytes; ``stream``: a
-    gzip or zlib stream begins at ``offset``.
+    gzip or zlib stream begins at ``offset``. ``order``: of the bytes of a number, where we read them (not in NIfTI).
     """
 
     file: Path
     offset: int
     size: int
     packed: Literal["", "gzip", "stream"] = ""
+    order: Literal["<", ">"] = "<"
 
 
 def require_stored(stored: Stored, path: Path, thorough: bool = False) -> None:

@@ -56,12 +56,11 @@ _DOMAINS = ("domain", "space", "time", "???", "none")
 
 @dataclass(frozen=True)
 class TextHeader:
-    """What such a header says. ``dtype`` is of this computer's byte order, ``swapped`` of the file's."""
+    """What such a header says. ``dtype`` is of this computer's byte order."""
 
     geometry: Geometry
     trailing_singleton: bool
     dtype: np.dtype[Any]
-    in_file: np.dtype[Any]
     stored: Stored
 
 
@@ -106,13 +105,12 @@ def _metaimage(path: Path, head: bytes) -> TextHeader:
     rows = np.reshape(_numbers(matrix, count, float), (dimensions,) * 2) if matrix else np.eye(dimensions)
     geometry, four_axes = checked_geometry(size, spacing, origin, rows.T, path)
     swapped = (_first(fields, "BinaryDataByteOrderMSB", "ElementByteOrderMSB") or "False").lower() == "true"
-    in_file = dtype.newbyteorder(">" if swapped else "<")
     bytes_ = math.prod(geometry.size) * dtype.itemsize
     packed = fields.get("CompressedData", "False").lower() == "true"
     data, skip = fields["ElementDataFile"], int(fields.get("HeaderSize", 0))
     file, begin = (path, lines.end()) if data == "LOCAL" else (_beside(path, data), 0)
-    stored = _place(file, begin + skip if skip >= 0 else -1, bytes_, packed)
-    return TextHeader(geometry, four_axes, dtype, in_file, stored)
+    stored = _place(file, begin + skip if skip >= 0 else -1, bytes_, packed, swapped)
+    return TextHeader(geometry, four_axes, dtype, stored)
 
 
 def _first(fields: Mapping[str, str], *names: str) -> str | None:
@@ -143,7 +141,7 @@ def _nrrd(path: Path, head: bytes) -> TextHeader:
         raise ValueError("its origin has another number of dimensions")
     geometry, four_axes = checked_geometry(size, spacing, list(flips * origin), flips[:, None] * direction, path)
     dtype = _dtype(fields["type"].lower(), _NRRD_TYPES)
-    in_file = dtype.newbyteorder(">" if fields.get("endian", "little").lower() == "big" else "<")
+    swapped = fields.get("endian", "little").lower() == "big"
     encoding = fields["encoding"].lower()
     if encoding not in ("raw", "gzip", "gz"):
         raise ImageError(f"is packed as {encoding!r}, which is not read here", path, "save it as raw or gzip")
@@ -155,8 +153,8 @@ def _nrrd(path: Path, head: bytes) -> TextHeader:
         raise ValueError("it ends inside its header")
     file, begin = (path, end.end() if end else 0) if data is None else (_beside(path, data), 0)
     bytes_ = math.prod(geometry.size) * dtype.itemsize
-    stored = _place(file, begin + skip if skip >= 0 else -1, bytes_, encoding != "raw")
-    return TextHeader(geometry, four_axes, dtype, in_file, stored)
+    stored = _place(file, begin + skip if skip >= 0 else -1, bytes_, encoding != "raw", swapped)
+    return TextHeader(geometry, four_axes, dtype, stored)
 
 
 def _spatial(fields: Mapping[str, str], dimensions: int) -> list[int]:
@@ -231,8 +229,8 @@ def _beside(path: Path, name: str) -> Path:
     return path.parent / name
 
 
-def _place(file: Path, begin: int, size: int, packed: bool) -> Stored:
+def _place(file: Path, begin: int, size: int, packed: bool, swapped: bool) -> Stored:
     """``begin`` below 0: the voxels are the end of the file."""
     if begin < 0:
         begin = max(file.stat().st_size - size, 0)
-    return Stored(file, begin, size, "stream" if packed else "")
+    return Stored(file, begin, size, "stream" if packed else "", ">" if swapped else "<")
