@@ -99,7 +99,9 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/labels/ledger.py
   LiverSegSSLLib/labels/marker.py
   LiverSegSSLLib/labels/queries.py
+  LiverSegSSLLib/labels/rebuild.py
   LiverSegSSLLib/labels/rows.py
+  LiverSegSSLLib/labels/sidecar.py
   LiverSegSSLLib/labels/store.py
   LiverSegSSLLib/labels/verdicts.py
   LiverSegSSLLib/learn/__init__.py
@@ -152,6 +154,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/predict/settings.py
   LiverSegSSLLib/predict/submission.py
   LiverSegSSLLib/predict/windows.py
+  LiverSegSSLLib/processes.py
   LiverSegSSLLib/propose/__init__.py
   LiverSegSSLLib/propose/atlas.py
   LiverSegSSLLib/propose/few_shot/__init__.py
@@ -196,6 +199,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/py.typed
   LiverSegSSLLib/resources.py
   LiverSegSSLLib/rounds/__init__.py
+  LiverSegSSLLib/rounds/checks.py
   LiverSegSSLLib/rounds/checkup.py
   LiverSegSSLLib/rounds/comparing.py
   LiverSegSSLLib/rounds/comparison.py

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from LiverSegSSLLib.atomic import write_text
 from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.volume import Geometry, read_header, read_volume, require_whole
@@ -173,12 +172,4 @@ def _save(cache: Path, known: dict[str, _Entry]) -> None:
         key: [entry.size, entry.mtime_ns, entry.voxels, _to_plain(entry.facts)] for key, entry in sorted(known.items())
     }
     with suppress(OSError):  # a cache that cannot be written only costs time
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=cache.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"version": _VERSION, "files": files}, file)
-            Path(temporary).chmod(0o644)  # colleagues use it too
-            Path(temporary).replace(cache)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        write_text(cache, json.dumps({"version": _VERSION, "files": files}))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.events import Event
-from LiverSegSSLLib.jobs.job import Job, parse_event
+from LiverSegSSLLib.jobs.job import Job, event_line, parse_event
 from LiverSegSSLLib.jobs.runner import kill_tree, log_tail
 
 _CLOCK_S = 60.0
@@ -114,6 +114,27 @@ def find_jobs(folder: Path) -> list[FoundJob]:
         if began.get("host") == socket.gethostname() and _lives(int(began["pid"]), float(began["time"])):
             found.append(FoundJob(replace(job, folder=record.parent), int(began["pid"]), float(began["time"])))
     return found
+
+
+def end_abandoned(folder: Path) -> list[Path]:
+    """The folders of jobs of this computer that ended without a word, because they were killed. Each is given its last
+    word, so that it is found once."""
+    ended = []
+    for record in sorted(folder.glob("*/job.json")):
+        events = record.with_name("events.jsonl")
+        try:
+            job = Job.from_json(record.read_text(encoding="utf-8"))
+            began = last_state(events, job)
+            gone = began.get("state") == "running" and began.get("host") == socket.gethostname()
+            if not gone or _lives(int(began["pid"]), float(began["time"])):
+                continue
+        except (OSError, ValueError, KeyError, TypeError):  # of another version
+            continue
+        word = Event("state", job.verb, "", {"state": "failed", "exit_code": -9, "time": time.time()})
+        with events.open("a", encoding="utf-8") as file:
+            file.write("\n" + event_line(word) + "\n")  # the line before may have been cut
+        ended.append(record.parent)
+    return ended
 
 
 def _of_job(event: Event, job: Job) -> bool:

@@ -22,24 +22,34 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    func,
     make_url,
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
 from LiverSegSSLLib.errors import WorkspaceError
 
-SCHEMA_VERSION = 1
-"""Of the tables below. A ledger with a higher one was written by a newer program."""
+LEDGER = "ledger.sqlite"
+"""Name of the database in a workspace."""
+
+SCHEMA_VERSION = 2
+"""Of the tables below; 2: everything in them also stands in sidecars. A higher one was written by a newer program."""
+
+OLDEST_VERSION = 1
+"""Which is brought up to date when it is opened."""
+
+REBUILD = "make it again from the label files: liversegssl doctor --workspace WORKSPACE"
+"""What to do about a ledger that is lost."""
 
 BUSY_SECONDS = 120.0
 """How long one process waits for another that is writing. A write takes milliseconds."""
 
 
-class _Utc(TypeDecorator[datetime]):
+class Utc(TypeDecorator[datetime]):
     """Times with a zone outside, UTC without one in the table: SQLite keeps no zones."""
 
     impl = DateTime
@@ -55,7 +65,7 @@ class _Utc(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """All tables."""
 
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: _Utc}  # noqa: RUF012
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: Utc}  # noqa: RUF012
 
 
 class WorkspaceRow(Base):
@@ -193,17 +203,43 @@ class Ledger:
             row = session.scalars(select(WorkspaceRow)).first()
             if row is None and used:
                 what = "the ledger is empty, though labels were written before"
-                raise WorkspaceError(what, self.where, "restore it from a backup, or give the URL of the right one")
+                raise WorkspaceError(what, self.where, f"give the URL of the right one; if it is lost: {REBUILD}")
             if row is None:
                 row = WorkspaceRow(id=workspace_id, schema_version=SCHEMA_VERSION, created=now())
                 session.add(row)
             if row.schema_version > SCHEMA_VERSION:
                 what = f"was written by a newer LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
                 raise WorkspaceError(what, self.where, "update LiverSegSSL to open it")
-            if row.schema_version < SCHEMA_VERSION:
+            if row.schema_version < OLDEST_VERSION:
                 what = f"was written by an older LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
                 raise WorkspaceError(what, self.where, "open it with the version that wrote it")
             return row.id
+
+    def fault(self) -> str | None:
+        """What is wrong with the database, in its own words; ``None``: nothing, as far as it can tell."""
+        try:
+            with self.reading() as session:
+                session.scalars(select(WorkspaceRow)).one()
+                for table in Base.metadata.sorted_tables:
+                    session.execute(select(table).limit(1)).all()
+                if self._sqlite:
+                    said = session.scalars(text("PRAGMA integrity_check(1)")).one()
+                    return None if said == "ok" else str(said)
+        except (WorkspaceError, SQLAlchemyError, ValueError) as error:
+            return str(getattr(error, "orig", error)).splitlines()[0]
+        return None
+
+    def go_on_counting(self, session: Session) -> None:
+        """After rows were added with numbers of their own: the next number is one more than the highest.
+
+        SQLite does so by itself; PostgreSQL counts apart from the rows.
+        """
+        if self._sqlite:
+            return
+        for table in (ReviewRow, DecisionRow, ScoreRow):
+            name = table.__tablename__
+            highest = select(func.max(table.number)).scalar_subquery()
+            session.execute(select(func.setval(func.pg_get_serial_sequence(name, "number"), highest)))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -232,7 +268,7 @@ class Ledger:
         except DatabaseError as error:
             if "not a database" in str(error.orig) or "malformed" in str(error.orig):
                 what = f"the ledger is damaged ({error.orig})"
-                raise WorkspaceError(what, self.where, "restore it from a backup of the workspace") from error
+                raise WorkspaceError(what, self.where, REBUILD) from error
             raise
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.cohort.scan import WORKSPACE_MARKER
 from LiverSegSSLLib.errors import WorkspaceError
 
@@ -37,14 +36,5 @@ def read_marker(workspace: Path) -> Marker | None:
 
 
 def write_marker(workspace: Path, marker: Marker) -> None:
-    """Write the marker; the file appears whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=workspace)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(marker), file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # colleagues open the workspace too
-        Path(temporary).replace(workspace / WORKSPACE_MARKER)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    """Write the marker."""
+    write_json(workspace / WORKSPACE_MARKER, asdict(marker))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from LiverSegSSLLib.cohort.study import split_case_id
 from LiverSegSSLLib.errors import LabelError
-from LiverSegSSLLib.labels.files import LABELS, Staged
+from LiverSegSSLLib.labels.files import Staged
 from LiverSegSSLLib.labels.label import RANK, Label, LabelState
-from LiverSegSSLLib.labels.ledger import LabelRow, ReviewRow, now
+from LiverSegSSLLib.labels.ledger import DecisionRow, LabelRow, ReviewRow, now
 from LiverSegSSLLib.labels.rows import from_plain_grid, plain_grid
+from LiverSegSSLLib.labels.sidecar import (
+    decisions_path,
+    label_path,
+    mask_path,
+    of_label,
+    of_review,
+    probability_path,
+    review_path,
+)
 from LiverSegSSLLib.volume import Volume, require_same_grid
 
 
@@ -25,8 +35,8 @@ def complete(row: LabelRow, session: Session, staged: Staged, mask: Volume) -> N
     row.study, row.phase = study, phase.value
     row.version = 1 if newest is None else newest.version + 1
     row.id = f"{row.case_id}.v{row.version}"
-    row.path = f"{LABELS}/{row.case_id}/{row.id}.nii.gz"
-    row.probability_path = None if staged.probability is None else f"{LABELS}/{row.case_id}/{row.id}.probability.nii.gz"
+    row.path = mask_path(row.case_id, row.id)
+    row.probability_path = None if staged.probability is None else probability_path(row.case_id, row.id)
     row.sha256 = staged.sha256
     row.created = now()
     row.volume_ml = mask.volume_ml()
@@ -66,6 +76,44 @@ def newest_row(session: Session, case_id: str) -> LabelRow | None:
 def review_row(row: LabelRow, author: str, seconds: float, comment: str) -> ReviewRow:
     """The line of history for the state that a label is in now."""
     return ReviewRow(label_id=row.id, state=row.state, author=author, seconds=seconds, comment=comment, time=now())
+
+
+def known_files(session: Session) -> tuple[set[str], set[str]]:
+    """What a workspace must hold besides the ledger: masks and probability maps; sidecars of labels and verdicts."""
+    labels = session.execute(select(LabelRow.case_id, LabelRow.id, LabelRow.path, LabelRow.probability_path)).all()
+    images = {path for row in labels for path in (row.path, row.probability_path) if path is not None}
+    sidecars = {label_path(row.case_id, row.id) for row in labels}
+    sidecars |= {review_path(case_id, review.label_id, review.number) for case_id, review in _verdicts(session)}
+    return images, sidecars
+
+
+def contents(session: Session, workspace: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The sidecars of all labels and verdicts, by where they lie, as the ledger has them.
+
+    :param workspace: its id.
+    """
+    query = select(LabelRow, ReviewRow).join(ReviewRow, ReviewRow.label_id == LabelRow.id)
+    for row, added in session.execute(query.where(ReviewRow.number.in_(_firsts()))):
+        yield label_path(row.case_id, row.id), of_label(row, added, workspace)
+    for case_id, review in _verdicts(session):
+        yield review_path(case_id, review.label_id, review.number), of_review(review)
+
+
+def possible_decisions(session: Session) -> set[str]:
+    """Names that a sidecar of decisions may have: that of the first of them."""
+    return {decisions_path(number) for number in session.scalars(select(DecisionRow.number))}
+
+
+def _firsts() -> Select[int]:
+    """Numbers of the line that each label's history begins with."""
+    return select(func.min(ReviewRow.number)).group_by(ReviewRow.label_id)
+
+
+def _verdicts(session: Session) -> list[tuple[str, ReviewRow]]:
+    """Every line of history but each label's first, which its own sidecar holds; with the case's id."""
+    query = select(LabelRow.case_id, ReviewRow).join(LabelRow, LabelRow.id == ReviewRow.label_id)
+    found = session.execute(query.where(ReviewRow.number.not_in(_firsts())).order_by(ReviewRow.number))
+    return [(case_id, review) for case_id, review in found]
 
 
 def standing(labels: Iterable[Label]) -> dict[str, Label]:

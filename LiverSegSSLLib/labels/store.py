@@ -19,15 +19,33 @@ from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.labels.checks import Grid, checked_mask
 from LiverSegSSLLib.labels.files import LabelFiles, read_probability
 from LiverSegSSLLib.labels.label import NO_PARAMETERS, Label, LabelState, Review, may_become
-from LiverSegSSLLib.labels.ledger import LabelRow, Ledger, ReviewRow, sqlite_url
+from LiverSegSSLLib.labels.ledger import (
+    LEDGER,
+    REBUILD,
+    SCHEMA_VERSION,
+    LabelRow,
+    Ledger,
+    ReviewRow,
+    WorkspaceRow,
+    sqlite_url,
+)
 from LiverSegSSLLib.labels.marker import Marker, read_marker, write_marker
-from LiverSegSSLLib.labels.queries import complete, find_row, newest_row, review_row, row_with_key, standing
+from LiverSegSSLLib.labels.queries import (
+    complete,
+    contents,
+    find_row,
+    known_files,
+    newest_row,
+    possible_decisions,
+    review_row,
+    row_with_key,
+    standing,
+)
 from LiverSegSSLLib.labels.rows import from_plain_grid, label_of, plain_parameters, review_of
+from LiverSegSSLLib.labels.sidecar import label_path, of_label, of_review, review_path
 from LiverSegSSLLib.labels.verdicts import Verdicts
 from LiverSegSSLLib.types import Decision, Score
 from LiverSegSSLLib.volume import Volume, read_header, read_mask
-
-LEDGER = "ledger.sqlite"
 
 
 class LabelStore:
@@ -43,7 +61,8 @@ class LabelStore:
         self.workspace = workspace
         self._ledger = ledger
         self._files = LabelFiles(workspace)
-        self._verdicts = Verdicts(ledger)
+        self._verdicts = Verdicts(ledger, self._files)
+        self._owner = ""
 
     @classmethod
     def open(cls, workspace: Path, url: str | None = None, report: Reporter = SILENT) -> Self:
@@ -66,6 +85,7 @@ class LabelStore:
         store._require_own(owner, marker, made_now=owner == fresh, beside=url is None)
         if marker is None:
             write_marker(workspace, Marker(owner, ledger.url.get_backend_name()))
+        store._owner = owner
         store._recover(report)
         return store
 
@@ -172,7 +192,10 @@ class LabelStore:
                 what = f"a label that was added as {row.made_as} cannot become {state.value}"
                 raise LabelError(what, label_id, "accept or reject proposals, reject corrections, leave expert masks")
             row.state = state.value
-            session.add(review_row(row, author, seconds, comment))
+            entry = review_row(row, author, seconds, comment)
+            session.add(entry)
+            session.flush()  # numbers it
+            self._files.write_sidecar(review_path(row.case_id, row.id, entry.number), of_review(entry))
         return label_of(row)
 
     def correct(self, label_id: str, mask: Volume, *, author: str, seconds: float = 0.0, comment: str = "") -> Label:
@@ -295,6 +318,17 @@ class LabelStore:
         path = self.mask_path(label)
         return path.is_file() and sha256_of(path) == label.sha256
 
+    def repair_sidecars(self) -> list[str]:
+        """Write the sidecars again that do not say what the ledger says; the old ones are set aside. Their paths."""
+        repaired = []
+        with self._ledger.writing() as session:
+            for name, content in contents(session, self._owner):
+                if not self._files.says(name, content):
+                    self._files.write_sidecar(name, content)
+                    repaired.append(name)
+            repaired += self._verdicts.repair_sidecars(session)
+        return repaired
+
     # --- within -------------------------------------------------------------------------------------------------
 
     def _add(self, draft: LabelRow, mask: Volume, probability: Volume | None, comment: str = "") -> Label:
@@ -315,9 +349,11 @@ class LabelStore:
                     complete(row, session, staged, mask)
                     session.add(row)
                     session.flush()
-                    session.add(review_row(row, row.author, row.seconds, comment))
+                    added = review_row(row, row.author, row.seconds, comment)
+                    session.add(added)
                     session.flush()
                     self._files.publish(staged, row.path, row.probability_path)
+                    self._files.write_sidecar(label_path(row.case_id, row.id), of_label(row, added, self._owner))
             return label_of(row)
         finally:
             self._files.discard(staged)
@@ -342,15 +378,26 @@ class LabelStore:
                 raise WorkspaceError("the ledger has labels of another workspace", self.workspace, remedy)
 
     def _recover(self, report: Reporter) -> None:
-        """Set aside label files that never got a row, and say which rows have lost their file."""
+        """Set aside label files that never got a row, write the sidecars that are missing, and say which rows have lost
+        their file."""
         with self._ledger.writing() as session:  # nobody is between a rename and its commit now
-            paths = session.execute(select(LabelRow.path, LabelRow.probability_path))
-            known = [path for pair in paths for path in pair if path is not None]
-            moved, missing = self._files.recover(known)
+            images, sidecars = known_files(session)
+            moved, missing = self._files.recover(images | sidecars, possible_decisions(session))
+            workspace = session.scalars(select(WorkspaceRow)).one()
+            lost = sidecars.intersection(missing)
+            if lost:
+                for name, content in contents(session, self._owner):
+                    if name in lost:
+                        self._files.write_sidecar(name, content)
+            if workspace.schema_version < SCHEMA_VERSION:
+                self._verdicts.repair_sidecars(session)
+                workspace.schema_version = SCHEMA_VERSION
         self._files.clear_staging()
         for path in moved:
             report.warn(f"{path}: a label file of a process that was killed; it was moved here", "workspace")
-        for name in missing:
+        if lost:
+            report.info(f"{len(lost)} sidecars of labels were missing: written again from the ledger", "workspace")
+        for name in sorted(images.intersection(missing)):
             report.warn(
                 f"{self.workspace / name}: the file of this label is gone – restore it from a backup", "workspace"
             )
@@ -363,7 +410,7 @@ def _ledger_of(workspace: Path, url: str | None, marker: Marker | None) -> Ledge
         remedy = "give the URL of its database"
         raise WorkspaceError(f"the ledger of this workspace is in {marker.ledger}", workspace, remedy)
     if marker is not None and not (workspace / LEDGER).is_file():
-        raise WorkspaceError("the ledger is missing", workspace / LEDGER, "restore it from a backup of the workspace")
+        raise WorkspaceError("the ledger is missing", workspace / LEDGER, REBUILD)
     return Ledger(sqlite_url(workspace / LEDGER))
 
 

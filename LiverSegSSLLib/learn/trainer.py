@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-from LiverSegSSLLib.atomic import write_json
+from LiverSegSSLLib.atomic import write_json, writing
 from LiverSegSSLLib.checkpoint import load_checkpoint
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.learn.augment import training_transforms
@@ -199,14 +198,11 @@ class LiverSegTrainer(nnUNetTrainer):
         """As nnU-Net, but the file appears whole or not at all, and averaged weights are what it holds."""
         if self.local_rank != 0 or self.disable_checkpointing:
             return
-        temporary = f"{filename}.writing"
-        super().save_checkpoint(temporary)
-        state = self.further_state()
-        if state:
-            torch.save({**load_checkpoint(temporary), **state}, temporary)
-        with Path(temporary).open("rb+") as file:
-            os.fsync(file.fileno())
-        Path(temporary).replace(filename)
+        with writing(Path(filename)) as temporary:
+            super().save_checkpoint(str(temporary))
+            state = self.further_state()
+            if state:
+                torch.save({**load_checkpoint(temporary), **state}, temporary)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """As nnU-Net, and the weights that the optimiser works on.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.jobs.executors import usable_cores
-from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.rounds.checks import check_workspace
 from LiverSegSSLLib.rounds.equipment import installed_version, torch_device
 from LiverSegSSLLib.rounds.overview import Table
 
@@ -31,28 +31,18 @@ def computer_table() -> Table:
 
 
 def workspace_table(workspace: Path) -> tuple[Table, int]:
-    """The labels of a workspace, each file read and its checksum compared; also returns how many are not whole.
+    """What was found in a workspace, and repaired; also returns how much of it a person must put right.
 
-    Opening the store repairs what a killed process left behind, and never loses anything.
+    :raises WorkspaceError: the folder is no workspace, or cannot be used.
     """
-    from LiverSegSSLLib.events import Event, Reporter
-
-    said: list[str] = []
-
-    def listen(event: Event) -> None:
-        said.append(event.message)
-
-    with LabelStore.open(workspace, report=Reporter(listen)) as store:
-        labels = store.labels()
-        broken = [label for label in labels if not store.verify(label)]
-    rows: list[list[Any]] = [["Labels", len(labels), ""]]
-    for state in sorted({label.state.value for label in labels}):
-        rows.append([f"  {state}", sum(label.state.value == state for label in labels), ""])
-    rows += [[label.id, "missing or changed", "restore it from a backup of the workspace"] for label in broken]
-    rows += [["Repaired", message, ""] for message in said]
+    findings = check_workspace(workspace)
+    rows: list[list[Any]] = [
+        [each.what, f"{each.found} (repaired)" if each.repaired else each.found, each.to_do] for each in findings
+    ]
     free = shutil.disk_usage(workspace).free / 2**30
     rows.append(["Free disk", f"{free:.0f} GiB", "" if free > 5 else "make room: nnU-Net needs some GiB a round"])
-    return {"title": str(workspace), "columns": ["What", "Found", "To do"], "rows": rows}, len(broken)
+    table: Table = {"title": str(workspace), "columns": ["What", "Found", "To do"], "rows": rows}
+    return table, sum(each.broken for each in findings)
 
 
 def _device() -> tuple[str, str]:

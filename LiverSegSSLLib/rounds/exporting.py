@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from LiverSegSSLLib.atomic import copy_file
 from LiverSegSSLLib.cohort.index import open_cohort
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.errors import LabelError
@@ -58,9 +58,6 @@ def write_masks(
     there = list(masks)
     for done, (case, mask) in enumerate(there, start=1):
         target = folder / case.study / f"{case.phase.value}.nii.gz"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".writing-{target.name}")
-        shutil.copyfile(mask, part)
-        part.replace(target)
+        copy_file(mask, target)
         if report is not None:
             report.progress("export", done, len(there), case.id)

@@ -70,6 +70,11 @@ class RunState:
         record = self._stages.get(name)
         return None if record is None else record["output"]
 
+    def labels(self) -> set[str]:
+        """Ids of the labels that finished stages have given."""
+        outputs = (record["output"].get("labels", {}) for record in self._stages.values())
+        return {str(label_id) for labels in outputs for label_id in labels.values()}
+
     def timeline(self) -> list[tuple[str, float]]:
         """Finished stages and their seconds, in order."""
         ordered = sorted(self._stages.items(), key=lambda item: item[1]["order"])

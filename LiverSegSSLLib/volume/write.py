@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from LiverSegSSLLib.atomic import writing
 from LiverSegSSLLib.errors import ImageError
 from LiverSegSSLLib.volume.grid import Volume, to_sitk
 from LiverSegSSLLib.volume.names import image_stem, is_utf8
@@ -32,15 +31,5 @@ def write_volume(volume: Volume, path: Path, dtype: np.dtype[Any] | type | None 
     image = to_sitk(volume.with_array(array))
     if volume.trailing_singleton:
         image = sitk.JoinSeries(image)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Same folder, so the rename stays on one file system; same suffix, because ITK chooses the format by it.
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=path.name[len(image_stem(path)) :], dir=path.parent)
-    os.close(handle)
-    try:
+    with writing(path, suffix=path.name[len(image_stem(path)) :]) as temporary:  # ITK chooses the format by it
         sitk.WriteImage(image, temporary, useCompression=True)
-        with Path(temporary).open("rb+") as file:
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import shutil
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
 
+from LiverSegSSLLib.atomic import write_text
 from LiverSegSSLLib.cohort.phantom.acquire import acquire, as_written
 from LiverSegSSLLib.cohort.phantom.anatomy import draw_anatomy
 from LiverSegSSLLib.cohort.phantom.protocols import PHASES, protocol
@@ -51,9 +52,9 @@ def write_phantom_cohort(
     plans = plan_studies(spec)
     folder = root / DATA_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    _write_text(root / "README.txt", README)
+    write_text(root / "README.txt", README)
     if spec.info_csv:
-        _write_text(folder / "info.csv", _info_csv(plans))
+        write_text(folder / "info.csv", _info_csv(plans))
     waiting = [plan for plan in plans if not _is_complete(folder, truth, plan, spec)]
     done = len(plans) - len(waiting)
     report.progress("phantom", done, len(plans))
@@ -118,7 +119,7 @@ def _claim(truth: Path, spec: PhantomSpec) -> None:
     if path.is_file() and path.read_text(encoding="utf-8") != mine:
         raise CohortError("another phantom was written here", truth, "choose empty folders, or delete the old phantom")
     truth.mkdir(parents=True, exist_ok=True)
-    _write_text(path, mine)
+    write_text(path, mine)
 
 
 def _info_csv(plans: tuple[StudyPlan, ...]) -> str:
@@ -127,12 +128,6 @@ def _info_csv(plans: tuple[StudyPlan, ...]) -> str:
         missing = [file_name(p).removesuffix(".nii.gz") for p in PHASES if p not in plan.phases]
         rows.append(f"{plan.key},{plan.vendor},{' '.join(missing) or 'None'}")
     return "\n".join(rows) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".writing-{path.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def is_phantom(folder: Path) -> bool:

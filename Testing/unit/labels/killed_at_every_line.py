@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -21,14 +22,16 @@ import SimpleITK  # noqa: F401
 from ball_masks import ball, soft
 from sqlalchemy.orm import configure_mappers
 
-from LiverSegSSLLib import volume
+from LiverSegSSLLib import atomic, volume
 from LiverSegSSLLib.labels import store as store_module
-from LiverSegSSLLib.labels.label import LabelState
+from LiverSegSSLLib.labels.label import Label, LabelState, Review
+from LiverSegSSLLib.labels.ledger import LEDGER
+from LiverSegSSLLib.labels.rebuild import rebuild
 from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.types import Decision, Score
 
-OURS = (str(Path(store_module.__file__).parent), str(Path(volume.__file__).parent))
-SCOPES = {"all": frozenset[str](), "add": frozenset({"_add", "publish", "_put", "_sync_folder"})}
+OURS = (str(Path(store_module.__file__).parent), str(Path(volume.__file__).parent), atomic.__file__)
+SCOPES = {"all": frozenset[str](), "add": frozenset({"_add", "publish", "write_sidecar", "sync_folder"})}
 SURVIVED = 0
 
 
@@ -53,6 +56,7 @@ def look(workspace: Path, all_of_it: bool) -> None:
             labels = store.labels()
             files = {path.relative_to(workspace).as_posix() for path in (workspace / "labels").rglob("*.nii.gz")}
             assert files == {path for label in labels for path in (label.path, label.probability_path) if path}
+            assert store.repair_sidecars() == []
             assert all(store.verify(label) and store.read_mask(label).array.any() for label in labels)
             assert [label.version for label in labels] == list(range(1, len(labels) + 1))
             history = store.history("P1__T2")
@@ -65,7 +69,32 @@ def look(workspace: Path, all_of_it: bool) -> None:
         assert not (workspace / "staging").exists()
         lost = list((workspace / "lost+found").iterdir()) if (workspace / "lost+found").exists() else []
         for path in lost:  # whole files only: they were renamed, not copied
-            assert volume.read_volume(path).array.any()
+            assert json.loads(path.read_text()) if path.suffix == ".json" else volume.read_volume(path).array.any()
+        look_at_rebuilt(workspace)
+
+
+def look_at_rebuilt(workspace: Path) -> None:
+    """A ledger made again from the sidecars says what the first said."""
+    before = said_by(workspace)
+    if before.labels:
+        (workspace / LEDGER).unlink()
+        assert rebuild(workspace).left_out == ()
+        assert said_by(workspace) == before
+
+
+@dataclass(frozen=True)
+class Said:
+    """All that a ledger says."""
+
+    labels: list[Label]
+    reviews: list[Review]
+    decisions: dict[str, Decision]
+
+
+def said_by(workspace: Path) -> Said:
+    """What the ledger of a workspace says."""
+    with LabelStore.open(workspace) as store:
+        return Said(store.labels(), store.history("P1__T2"), store.decisions())
 
 
 def killing(line: int, functions: frozenset[str]) -> Callable[[FrameType, str, Any], Any]:

@@ -344,7 +344,8 @@ def test_a_closed_workspace_holds_nothing_but_what_belongs(store: LabelStore) ->
     files = sorted(
         path.relative_to(store.workspace).as_posix() for path in store.workspace.rglob("*") if path.is_file()
     )
-    assert files == sorted([WORKSPACE_MARKER, label.path, LEDGER])
+    sidecar = label.path.replace(".nii.gz", ".json")
+    assert files == sorted([WORKSPACE_MARKER, label.path, sidecar, LEDGER])
 
 
 def test_verify_notices_a_changed_and_a_lost_file(store: LabelStore) -> None:
@@ -372,7 +373,7 @@ def test_a_ledger_from_the_future_is_refused(store: LabelStore) -> None:
     store.close()
     with sqlite3.connect(store.workspace / LEDGER) as ledger:
         ledger.execute("update workspace set schema_version = 99")
-    with pytest.raises(WorkspaceError, match=r"newer LiverSegSSL \(ledger 99, this knows 1\).*update"):
+    with pytest.raises(WorkspaceError, match=r"newer LiverSegSSL \(ledger 99, this knows 2\).*update"):
         LabelStore.open(store.workspace)
 
 
@@ -381,7 +382,7 @@ def test_a_damaged_or_lost_ledger_is_said_and_no_label_moves(store: LabelStore) 
     store.close()
     ledger = store.workspace / LEDGER
     content = ledger.read_bytes()
-    for damage, reason in ((b"rubbish" * 1000, "ledger is damaged.*backup"), (b"", "ledger is empty.*restore")):
+    for damage, reason in ((b"rubbish" * 1000, "ledger is damaged.*doctor"), (b"", "ledger is empty.*doctor")):
         ledger.write_bytes(damage)
         with pytest.raises(WorkspaceError, match=reason):
             LabelStore.open(store.workspace)
