@@ -387,7 +387,7 @@ def test_a_damaged_or_lost_ledger_is_said_and_no_label_moves(store: LabelStore) 
         with pytest.raises(WorkspaceError, match=reason):
             LabelStore.open(store.workspace)
     ledger.unlink()
-    with pytest.raises(WorkspaceError, match=r"ledger is missing.*restore"):
+    with pytest.raises(WorkspaceError, match=r"ledger is missing.*doctor"):
         LabelStore.open(store.workspace)
     ledger.write_bytes(content)
     with LabelStore.open(store.workspace) as again:
