@@ -198,7 +198,8 @@ class LiverSegTrainer(nnUNetTrainer):
         """As nnU-Net, but the file appears whole or not at all, and averaged weights are what it holds."""
         if self.local_rank != 0 or self.disable_checkpointing:
             return
-        with writing(Path(filename)) as temporary:
+        # torch names what is inside after the file, up to the last dot: there must be something before it.
+        with writing(Path(filename), ".pth") as temporary:
             super().save_checkpoint(str(temporary))
             state = self.further_state()
             if state:
