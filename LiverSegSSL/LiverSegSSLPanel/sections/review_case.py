@@ -45,6 +45,7 @@ class ReviewCase:
         self._facts: CaseFacts | None = None
         self._changed = False
         self._stamp: tuple[Any, ...] = ()
+        self._asked = self._answered = 0
         self.strip = SliceStrip(self._jump)
         ui.stripLayout.addWidget(self.strip)
         self.editor = ReviewEditor(ui.editorLayout)
@@ -104,9 +105,10 @@ class ReviewCase:
         stamp = self._drawing_stamp()
         if stamp and stamp != self._stamp:
             self._stamp = stamp
-            case_id = self.case_id
+            self._asked += 1
+            case_id, asked = self.case_id, self._asked
             task = self._panel.logic.beginChanges(case_id)
-            self._tasks.follow(task, lambda changes: self._compared(case_id, changes))
+            self._tasks.follow(task, lambda changes: self._compared(case_id, asked, changes))
 
     def reasons(self) -> dict[str, str]:
         """By button: why it is not possible; empty: it is."""
@@ -184,8 +186,10 @@ class ReviewCase:
         self._moved(self.strip.current)
         self.update()
 
-    def _compared(self, case_id: str, changes: Changes) -> None:
-        if case_id == self.case_id:
+    def _compared(self, case_id: str, asked: int, changes: Changes) -> None:
+        # Threads may answer in another order than they were asked in: what was drawn before does not count again.
+        if case_id == self.case_id and asked > self._answered:
+            self._answered = asked
             self._changed = bool(changes.slices)
             self.strip.mark_changed(changes.touched if changes.axis == 0 else changes.by_axis[0])
             self._moved(self.strip.current)
