@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -122,3 +122,14 @@ class Cohort:
     def study_of(self, case: Case) -> Study:
         """The study that a case belongs to."""
         return next(study for study in self.studies if study.key == case.study)
+
+    def without(self, case_ids: Collection[str]) -> Cohort:
+        """The cohort without some cases, and without the studies that lose all of theirs."""
+        if not case_ids:
+            return self
+        studies = []
+        for study in self.studies:
+            cases = {phase: case for phase, case in study.cases.items() if case.id not in case_ids}
+            if cases:
+                studies.append(replace(study, cases=MappingProxyType(cases)))
+        return replace(self, studies=tuple(studies))

@@ -19,6 +19,7 @@ from LiverSegSSLLib.learn.options import Preset, load_preset
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.rounds.comparison_options import ComparisonOptions
 from LiverSegSSLLib.rounds.comparison_plan import Cell, ComparisonPlan, plan_comparison
+from LiverSegSSLLib.rounds.damaged import damaged_inside
 from LiverSegSSLLib.rounds.opening import RunOptions
 from LiverSegSSLLib.rounds.state import only_one
 from LiverSegSSLLib.volume import read_geometry, require_same_grid
@@ -89,6 +90,7 @@ def open_comparison(
         raise RecipeError("is not a folder", run.truth, "give the folder of true masks with --truth")
     name = options.preset or ("cpu" if resolved_device(run.device) == "cpu" else "default")
     preset = load_preset(name, options.training, SEED, network=options.network)
+    cohort = _without_damaged(cohort, options, report)
     truths = _truths(cohort, options, run.truth)
     learns_from_images = any(method != SUPERVISED for method in options.methods)
     plan = plan_comparison(
@@ -101,6 +103,15 @@ def open_comparison(
     with only_one(comparison.folder / "compare.lock"):
         _claim(comparison)
         yield comparison
+
+
+def _without_damaged(cohort: Cohort, options: ComparisonOptions, report: Reporter) -> Cohort:
+    """The cohort without the cases whose images are damaged inside, which are told: all methods do without them."""
+    images = {case.id: case.image for case in cohort.cases(frozenset(options.phases))}
+    faults = damaged_inside(images)
+    for case_id, what in faults.items():
+        report.warn(f"{case_id}: left out: {what}", "compare")
+    return cohort.without(faults)
 
 
 def _truths(cohort: Cohort, options: ComparisonOptions, folder: Path | None) -> dict[str, Truth]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case
-from LiverSegSSLLib.errors import ImageError, TrainingError
+from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.events import Reporter
-from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.learn.cases import Role, TrainingCase
 from LiverSegSSLLib.learn.methods import SUPERVISED
 from LiverSegSSLLib.learn.train import TrainSpec, train
 from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
+from LiverSegSSLLib.rounds.damaged import damaged_inside
 from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
-from LiverSegSSLLib.volume import read_header, require_whole
 
 
 def train_round(session: Session, round_number: int) -> dict[str, Any]:
@@ -88,22 +86,12 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
 def whole_cases(cases: Sequence[TrainingCase], report: Reporter, stage: str) -> tuple[TrainingCase, ...]:
     """The cases whose images can be read to the last voxel; the others are told, and nothing is learnt from them.
 
-    Opening a cohort does not unpack images; nnU-Net would stop at the first that is damaged inside.
+    nnU-Net would stop at the first that is damaged inside.
     """
-
-    def fault(case: TrainingCase) -> str:
-        try:
-            require_whole(case.image, read_header(case.image), thorough=True)
-        except ImageError as error:
-            return str(error)
-        return ""
-
-    with ThreadPoolExecutor(usable_cores()) as pool:  # unpacking lets other threads work
-        faults = dict(zip(cases, pool.map(fault, cases), strict=True))
-    for case, what in faults.items():
-        if what:
-            report.warn(f"{case.case_id}: nothing is learnt from it: {what}", stage)
-    return tuple(case for case, what in faults.items() if not what)
+    faults = damaged_inside({case.case_id: case.image for case in cases})
+    for case_id, what in faults.items():
+        report.warn(f"{case_id}: nothing is learnt from it: {what}", stage)
+    return tuple(case for case in cases if case.case_id not in faults)
 
 
 def held_out_figure(output: Mapping[str, Any] | None) -> dict[str, Any] | None:

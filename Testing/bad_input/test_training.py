@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from LiverSegSSLLib.cohort.index import open_cohort
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.cases import TrainingCase
+from LiverSegSSLLib.rounds.comparison import open_comparison
+from LiverSegSSLLib.rounds.comparison_options import ComparisonOptions
+from LiverSegSSLLib.rounds.opening import RunOptions
 from LiverSegSSLLib.rounds.training import whole_cases
 from Testing.bad_input.place import Place
 from Testing.bad_input.test_identifiers import RECIPE
@@ -47,3 +51,20 @@ def test_a_whole_run_goes_on_without_an_image_damaged_inside(sound: Place, tmp_p
     made = {"/".join(path.parts[-2:]) for path in place.workspace.glob("runs/mine/predictions/*/*.nii.gz")}
     assert {"P1/T1.nii.gz", "P2/T1.nii.gz"} <= made
     assert place.sources() == before
+
+
+def test_a_comparison_leaves_out_an_image_damaged_inside(sound: Place, tmp_path: Path) -> None:
+    """From all methods alike; without training, which is the same for those that are left."""
+    place = Place(tmp_path)
+    shutil.copytree(sound.data, place.data)
+    for study in ("P3", "P4", "P5"):
+        place.study(study)
+    (place.data / "P4" / "GED4.nii.gz").write_bytes(flipped(packed(nifti()), [-8]))
+    said: list[Event] = []
+    run = RunOptions(place.data, place.workspace, device="cpu")
+    options = ComparisonOptions(labelled=(1,), seeds=1, test=1, methods=("supervised",))
+    with open_comparison(run, options, open_cohort(place.data), Reporter(said.append)) as comparison:
+        used = {case_id for cell in comparison.plan.cells for case_id in (*cell.train, *cell.unlabelled)}
+        assert "P4__GED4" not in used | set(comparison.plan.test)
+        assert used and comparison.plan.test
+    assert any(re.search("P4__GED4: left out: .*CRC", event.message) for event in said)
