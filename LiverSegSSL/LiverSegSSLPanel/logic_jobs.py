@@ -47,6 +47,11 @@ class JobLogic(CohortLogic):
         parameters = {"data": str(data), "workspace": str(place), **({"pattern": pattern} if pattern else {})}
         return self._keep(start_job("inspect", parameters, None, self.python))
 
+    def checkWorkspace(self, folder: str | Path, workspace: str | Path = "") -> RunningJob:
+        """Look whether a cohort's workspace is whole, and repair what can be repaired; nothing is lost by it."""
+        parameters = {"workspace": str(places(folder, workspace)[1])}
+        return self._keep(start_job("check", parameters, None, self.python, "LiverSegSSLLib.rounds.checkup"))
+
     def sampleCohort(self, folder: str | Path, preset: str = "demo") -> RunningJob:
         """Make the built-in study: a computed cohort of phantoms in CARE's layout, some with a GED4 label.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.jobs.executors import usable_cores
-from LiverSegSSLLib.rounds.checks import check_workspace
+from LiverSegSSLLib.rounds.checks import Finding, check_workspace
 from LiverSegSSLLib.rounds.equipment import installed_version, torch_device
 from LiverSegSSLLib.rounds.overview import Table
 
@@ -36,13 +38,27 @@ def workspace_table(workspace: Path) -> tuple[Table, int]:
     :raises WorkspaceError: the folder is no workspace, or cannot be used.
     """
     findings = check_workspace(workspace)
+    return _table(workspace, findings), sum(each.broken for each in findings)
+
+
+def _table(workspace: Path, findings: Sequence[Finding]) -> Table:
     rows: list[list[Any]] = [
         [each.what, f"{each.found} (repaired)" if each.repaired else each.found, each.to_do] for each in findings
     ]
     free = shutil.disk_usage(workspace).free / 2**30
     rows.append(["Free disk", f"{free:.0f} GiB", "" if free > 5 else "make room: nnU-Net needs some GiB a round"])
-    table: Table = {"title": str(workspace), "columns": ["What", "Found", "To do"], "rows": rows}
-    return table, sum(each.broken for each in findings)
+    return {"title": str(workspace), "columns": ["What", "Found", "To do"], "rows": rows}
+
+
+def check(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
+    """The job of it: ``workspace`` in; what was found as a table, and ``repaired`` and ``broken``, a sentence each."""
+    report.progress("check", 0, 0)
+    findings = check_workspace(Path(parameters["workspace"]))
+    said = {
+        kind: [f"{each.what}: {each.found}" for each in findings if getattr(each, kind)]
+        for kind in ("repaired", "broken")
+    }
+    return {"tables": [_table(Path(parameters["workspace"]), findings)], **said}
 
 
 def _device() -> tuple[str, str]:

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("PySide6")
 
+from LiverSegSSLLib.cohort.index import open_cohort
 from Testing.host.rules.troubles import SLOWEST
 from Testing.slicer.cohort_panel import PATIENCE_S, open_folder, seen, studies_seen, wait_for_table
 from Testing.slicer.panels import NAME, open_module, section
@@ -48,6 +49,28 @@ def test_a_folder_that_is_none(host: Any, cohort: Any, tmp_path: Path) -> None:
     host.process(lambda: "no image was found" in cohort.job.ui.stateLabel.text, PATIENCE_S)
     assert cohort.ui.openButton.text == "Open"
     assert not cohort.panel.has_cohort and not cohort.ui.messageLabel.visible
+
+
+def test_a_damaged_ledger_is_repaired_with_one_click(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:
+    from LiverSegSSLLib.labels.store import LabelStore
+
+    workspace = tmp_path / "workspace"
+    with LabelStore.open(workspace) as store:
+        case = next(case for case in open_cohort(small).cases() if case.expert is not None)
+        label = store.add_expert(case, author="A")
+    (workspace / "ledger.sqlite").write_bytes(b"no longer a ledger" * 500)
+    host.choose_folder(cohort.ui.folderPath, small)
+    cohort.ui.advancedBox.collapsed = False
+    host.choose_folder(cohort.ui.workspacePath, workspace)
+    assert not cohort.ui.repairButton.visible
+    host.click(cohort.ui.openButton)
+    host.process(lambda: cohort.ui.repairButton.visible, PATIENCE_S)
+    assert "the ledger is damaged" in cohort.ui.messageLabel.text and not cohort.panel.has_cohort
+    host.click(cohort.ui.repairButton)
+    wait_for_table(host, cohort, 4)
+    assert cohort.ui.messageLabel.text.startswith("Repaired: Ledger: ") and not cohort.ui.repairButton.visible
+    assert cohort.panel.logic.store.labels() == [label]
+    assert list((workspace / "lost+found").glob("*ledger.sqlite"))
 
 
 def test_reading_can_be_cancelled_and_begun_again(host: Any, cohort: Any, small: Path, tmp_path: Path) -> None:

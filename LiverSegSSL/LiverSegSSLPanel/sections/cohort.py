@@ -50,6 +50,11 @@ class CohortSection(Section):
         self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
         self._reading = Asking(self.tasks, self._begin_rows, self._rows_read)
         self.job = JobView(self.panel, ui.jobLayout, ui.openButton, _("Open"))
+        self.mending = JobView(self.panel, ui.jobLayout, ui.repairButton, _("Check and repair the workspace"))
+        self.mending.offer(
+            [], _("Nothing is lost: what cannot be used is moved to the folder lost+found in the workspace.")
+        )
+        ui.repairButton.visible = False
         self.table = CohortTable(ui.studyTable, self._open_study, self._chosen)
         self.study = StudyBox(self.panel, ui)
         self.loaded = LoadedBox(self.panel, ui, self.tasks, self.say, self._open_folder)
@@ -58,6 +63,7 @@ class CohortSection(Section):
         self._search_later.setInterval(_FILTER_MS)
         self._search_later.connect("timeout()", self._filter)
         ui.openButton.connect("clicked()", self._open_clicked)
+        ui.repairButton.connect("clicked()", self._repair)
         ui.sceneButton.connect("clicked()", self._open_scenes)
         ui.openStudyButton.connect("clicked()", self.table.open_chosen)
         ui.searchBox.connect("textChanged(QString)", self._search)
@@ -101,6 +107,7 @@ class CohortSection(Section):
 
     def open(self) -> None:
         """Open what stands in the fields: the headers are read in a job first, then all the rest in a thread."""
+        self.ui.repairButton.visible = False
         with self.telling():
             self.job.toggle(self._index, self._indexed)
 
@@ -115,7 +122,7 @@ class CohortSection(Section):
         source = self._entered()
         return self.panel.logic.indexCohort(source.data, source.workspace, source.pattern)
 
-    def _indexed(self, job: RunningJob) -> None:
+    def _indexed(self, job: RunningJob, said: str = "", wrong: bool = False) -> None:
         if job.state != "done":
             self._compare_with_scene()
             return
@@ -123,12 +130,34 @@ class CohortSection(Section):
         given = job.parameters
         self.say(_("Opening …"))
         self.tasks.follow(
-            self.panel.logic.beginOpening(given["data"], given["workspace"], given.get("pattern", "")), self._opened
+            self.panel.logic.beginOpening(given["data"], given["workspace"], given.get("pattern", "")),
+            lambda rows: self._opened(said, wrong),
+            self._not_opened,
         )
 
-    def _opened(self, rows: list[StudyRow]) -> None:
-        self.say("")
+    def _opened(self, said: str, wrong: bool) -> None:
+        self.say(said, wrong)
         self.panel.tell(Notice.COHORT)
+
+    def _not_opened(self, reason: str) -> None:
+        """The images could be read: it is the workspace that is not in order."""
+        self.say(reason, wrong=True)
+        self.ui.repairButton.visible = True
+
+    def _repair(self) -> None:
+        source = self._entered()
+        with self.telling():
+            self.mending.toggle(lambda: self.panel.logic.checkWorkspace(source.data, source.workspace), self._repaired)
+
+    def _repaired(self, job: RunningJob) -> None:
+        if job.state != "done":
+            return
+        self.mending.hide()
+        self.ui.repairButton.visible = False
+        broken = job.result["broken"]
+        words = _("Restore from a backup: {list}") if broken else _("Repaired: {list}")
+        said = words.format(list="; ".join(broken or job.result["repaired"]) or _("nothing was wrong"))
+        self.job.toggle(self._index, lambda index: self._indexed(index, said, bool(broken)))
 
     def _entered(self) -> Source:
         ui = self.ui
