@@ -65,13 +65,14 @@ def summary_table(rows: list[MetricRow]) -> dict[str, Any]:
 
 def _pairs(session: Session) -> tuple[list[MaskPair], list[Label]]:
     given = {case_id for case_id, label in session.fixed().items() if label.state in GIVEN}
+    cases = {case.id: case for case in session.cohort.cases()}
     pairs: list[MaskPair] = []
     labels: list[Label] = []
     for source, chosen in labelled_sources(session):
         for case_id, label_id in sorted(chosen.items()):
-            case = session.cohort.case(case_id)
-            truth = session.truth_of(case)
-            if truth is None or case_id in given:
+            case = cases.get(case_id)  # labels outlive images that have been taken away
+            truth = None if case is None else session.truth_of(case)
+            if case is None or truth is None or case_id in given:
                 continue
             label = session.store.label(label_id)
             labels.append(label)
