@@ -18,6 +18,11 @@ TRUTH = click.option(
     type=click.Path(path_type=Path),
     help="Folder of true masks <study>__<phase>.nii.gz, to measure against; never trained on.",
 )
+PSEUDONYMS = click.option(
+    "--pseudonyms",
+    is_flag=True,
+    help="Reports call studies Study 417, not by their keys. Tables, masks and logs beside them keep the keys.",
+)
 ROUND = click.option("--round", "round_number", type=click.IntRange(1), help="The round. [the one under way]")
 
 
@@ -61,6 +66,7 @@ def _plain(value: Any) -> Any:
 @cohort_options
 @recipe_options
 @TRUTH
+@PSEUDONYMS
 @job_options
 def run(data: Path, **options: Any) -> int:
     return _go("run", data, options)
@@ -127,6 +133,7 @@ def train(data: Path, init: str | None, **options: Any) -> int:
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the training, as epochs=8.")
 @click.option("--edges", is_flag=True, help="Move the borders of all predictions to the edges of the image.")
 @click.option("--name", help="Folder of the comparison in the workspace. [preset, network and phases]")
+@PSEUDONYMS
 @job_options
 def compare(data: Path, **options: Any) -> int:
     return _go("compare", data, options)
@@ -157,6 +164,7 @@ def evaluate(data: Path, **options: Any) -> int:
 @cohort_options
 @recipe_options
 @TRUTH
+@PSEUDONYMS
 @job_options
 def report(data: Path, **options: Any) -> int:
     return _go("report", data, options)
@@ -166,6 +174,7 @@ def report(data: Path, **options: Any) -> int:
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("demo"))
 @click.option("--recipe", default="demo", show_default=True, help="A shipped recipe, or a YAML file.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe.")
+@PSEUDONYMS
 @job_options
 def demo(folder: Path, **options: Any) -> int:
     return _go("demo", folder / "data", {"workspace": folder / "workspace", **options})

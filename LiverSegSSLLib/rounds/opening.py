@@ -34,6 +34,7 @@ class RunOptions:
     device: str = "auto"
     executor: str = "local"
     workers: int = 0
+    pseudonyms: bool = False
 
 
 def read_cohort(options: RunOptions, report: Reporter) -> Cohort:
@@ -69,6 +70,7 @@ def open_session(options: RunOptions, report: Reporter, recipe: Recipe | None = 
             device=options.device,
             where=options.executor,
             workers=options.workers,
+            pseudonyms=options.pseudonyms,
         )
         register_experts(session)
         yield session

@@ -27,6 +27,7 @@ from LiverSegSSLLib.evaluate.tables import read_csv, summarise
 from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.rounds.measuring import FINAL, labelled_sources
 from LiverSegSSLLib.rounds.overview import phase_table
+from LiverSegSSLLib.rounds.pseudonyms import AS_THEY_ARE, Names, hidden_names
 from LiverSegSSLLib.rounds.reviewing import review_queue
 from LiverSegSSLLib.rounds.session import Session
 from LiverSegSSLLib.score.review_order import ReviewItem
@@ -42,23 +43,28 @@ NAMED_PARENTS = 3
 
 
 def write_run_report(session: Session) -> Path:
-    """Write ``report.html`` and ``overview.png`` of a run; returns the path of the report."""
+    """Write ``report.html`` and ``overview.png`` of a run; returns the path of the report.
+
+    With :attr:`Session.pseudonyms` no study key stands in them, see :mod:`~LiverSegSSLLib.rounds.pseudonyms`.
+    """
     rows = read_csv(session.places.metrics) if session.places.metrics.is_file() else []
-    queue = review_queue(session.store, QUEUE_ROWS)
-    pictures = _pictures(session, rows, queue)
+    names = _names(session, rows)
+    queue = _in_order(review_queue(session.store, QUEUE_ROWS), names)
+    pictures = _pictures(session, queue, names)
+    recipe = names.own_words(session.recipe.name)
     report = Report(
-        title=f"LiverSegSSL: {session.recipe.name}",
-        subtitle=session.recipe.description,
+        title=f"LiverSegSSL: {recipe}" if recipe else "LiverSegSSL",
+        subtitle=names.own_words(session.recipe.description),
         created=f"{datetime.now():%Y-%m-%d %H:%M}",
         summary=_summary(session, rows),
         limits=(PHANTOM_LIMIT,) if is_phantom(session.cohort.root) else (),
         given=(_given(session), _labels(session)),
         steps=_steps(session),
-        rows=tuple(rows),
-        queue=tuple(QueueRow(item.rank, item.case_id, item.reason, item.slices) for item in queue),
+        rows=_called(rows, names),
+        queue=tuple(_queue_row(item, names) for item in queue),
         cases=pictures,
         curves=_curves(session),
-        problems=tuple(str(problem) for problem in session.cohort.problems),
+        problems=names.problems(session.cohort.problems),
     )
     session.report.info("drawing the report", "report")
     with session.executor(max(1, len(pictures))) as (executor, _):
@@ -66,7 +72,35 @@ def write_run_report(session: Session) -> Path:
     one_study = _one_study(pictures)
     if one_study:
         write_montage([replace(picture, caption="") for picture in one_study], session.places.picture)
+    else:
+        session.places.picture.unlink(missing_ok=True)  # it would show another report's studies
     return session.places.report
+
+
+def _names(session: Session, rows: Sequence[MetricRow]) -> Names:
+    if not session.pseudonyms:
+        return AS_THEY_ARE
+    # Labels and measures outlive studies that have been taken out of the cohort.
+    others = {label.study for label in session.store.labels()} | {row.study for row in rows}
+    return hidden_names(session.places.workspace, session.cohort, others)
+
+
+def _in_order(queue: Sequence[ReviewItem], names: Names) -> list[ReviewItem]:
+    """Equal needs by what the cases are called in the report."""
+    ordered = sorted(queue, key=lambda item: (-item.need, names.case(item.case_id))) if names.hidden else queue
+    return [replace(item, rank=rank) for rank, item in enumerate(ordered, start=1)]
+
+
+def _queue_row(item: ReviewItem, names: Names) -> QueueRow:
+    return QueueRow(item.rank, names.case(item.case_id), names.text(item.reason), item.slices)
+
+
+def _called(rows: Sequence[MetricRow], names: Names) -> tuple[MetricRow, ...]:
+    if not names.hidden:
+        return tuple(rows)
+    sources = list(dict.fromkeys(row.source for row in rows))
+    called = [replace(row, case_id=names.case(row.case_id), study=names.study(row.study)) for row in rows]
+    return tuple(sorted(called, key=lambda row: (sources.index(row.source), row.case_id)))
 
 
 def _summary(session: Session, rows: Sequence[MetricRow]) -> tuple[str, ...]:
@@ -127,10 +161,12 @@ def _sentence(name: str, output: dict[str, Any]) -> str:
     return name
 
 
-def _pictures(session: Session, rows: Sequence[MetricRow], queue: Sequence[ReviewItem]) -> tuple[CasePicture, ...]:
+def _pictures(session: Session, queue: Sequence[ReviewItem], names: Names) -> tuple[CasePicture, ...]:
     sources = labelled_sources(session)
     reasons = {item.case_id: item for item in queue}
-    labelled = {case_id for _, labels in sources for case_id in labels}
+    # Labels outlive images that have been taken away.
+    there = {case.id for case in session.cohort.cases()}
+    labelled = {case_id for _, labels in sources for case_id in labels} & there
     chosen = [item.case_id for item in queue[:FIRST_PICTURES] if item.case_id in labelled]
     chosen += _of_each_phase(session, labelled)
     pictures = []
@@ -146,25 +182,26 @@ def _pictures(session: Session, rows: Sequence[MetricRow], queue: Sequence[Revie
                 label = session.store.label(labels[case_id])
                 if label.volume_ml > 0:
                     contours[source] = session.store.mask_path(label)
-                probability, made_by = session.store.probability_path(label), _made_by(session, label)
+                probability, made_by = session.store.probability_path(label), _made_by(session, label, names)
         item = reasons.get(case_id)
         pictures.append(
             CasePicture(
-                case_id=case_id,
+                case_id=names.case(case_id),
                 image=case.image,
                 contours=contours,
                 probability=probability,
                 caption=made_by,
-                reason="" if item is None else item.reason,
+                reason="" if item is None else names.text(item.reason),
                 doubtful=() if item is None else item.slices,
+                nameless=names.hidden,
             )
         )
     return tuple(pictures)
 
 
-def _made_by(session: Session, label: Label) -> str:
+def _made_by(session: Session, label: Label, names: Names) -> str:
     """The method of a label and the cases that it was made from: ``few-shot from 0241-B1-S2__GED4``."""
-    parents = sorted({session.store.label(parent).case_id for parent in label.parents})
+    parents = names.cases(sorted({session.store.label(parent).case_id for parent in label.parents}))
     more = f" and {len(parents) - NAMED_PARENTS} more" if len(parents) > NAMED_PARENTS else ""
     return f"{label.source} from {', '.join(parents[:NAMED_PARENTS])}{more}" if parents else label.source
 

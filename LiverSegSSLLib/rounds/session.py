@@ -40,6 +40,8 @@ class Session:
     device: str = "auto"
     where: str = "local"
     workers: int = 0
+    pseudonyms: bool = False
+    """Whether reports call studies by pseudonyms."""
     scores: dict[str, tuple[Score, ...]] = field(default_factory=dict)
     """By label id: what has been judged in this process (a proposal counts at once, and again in the selection)."""
 

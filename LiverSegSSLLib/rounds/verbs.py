@@ -143,7 +143,7 @@ def report(parameters: Parameters, report: Reporter) -> Result:
 
 
 def _options(parameters: Parameters) -> RunOptions:
-    names = ("recipe", "pattern", "device", "executor", "workers")
+    names = ("recipe", "pattern", "device", "executor", "workers", "pseudonyms")
     known = {name: parameters[name] for name in names if name in parameters}
     return RunOptions(
         data=Path(parameters["data"]),

@@ -59,11 +59,16 @@ def _threads(where: str, workers: int) -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
+def here(patch: pytest.MonkeyPatch) -> None:
+    """Commands run in this process."""
+    patch.setattr(follow, "start", JobHere)
+    patch.setattr(session, "open_executor", _threads)
+
+
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[[list[str]], Answer]:
     """Runs a command line in this process."""
-    monkeypatch.setattr(follow, "start", JobHere)
-    monkeypatch.setattr(session, "open_executor", _threads)
+    here(monkeypatch)
 
     def run(arguments: list[str]) -> Answer:
         capfd.readouterr()
@@ -88,7 +93,6 @@ def proposed(tmp_path_factory: pytest.TempPathFactory, sound: Place) -> Place:
     place = Place(tmp_path_factory.mktemp("proposed"))
     shutil.copytree(sound.data, place.data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(follow, "start", JobHere)
-        patch.setattr(session, "open_executor", _threads)
+        here(patch)
         assert main(["propose", str(place.data), "--method", "transfer"]) == 0
     return place

@@ -48,7 +48,8 @@ def draw_case(picture: CasePicture, names: tuple[str, ...], count: int = SLICES)
     try:
         scene = load_scene(picture)
     except BadInputError as error:
-        return CaseView(picture.case_id, picture.caption, picture.reason, problem=str(error))
+        problem = "one of its files cannot be used" if picture.nameless else str(error)
+        return CaseView(picture.case_id, picture.caption, picture.reason, problem=problem)
     chosen = choose_slices(scene, count)
     panels = []
     for index, why in chosen:

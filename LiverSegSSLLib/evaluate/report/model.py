@@ -45,6 +45,7 @@ class CasePicture:
 
     ``image`` and ``contours`` (name → mask file, in drawing order) lie on the case's grid, as does ``probability``.
     ``doubtful``: slices to show and mark, most doubtful first, as array indices along z of the files.
+    ``nameless``: where a file cannot be used, it is not named.
     """
 
     case_id: str
@@ -54,6 +55,7 @@ class CasePicture:
     caption: str = ""
     reason: str = ""
     doubtful: tuple[int, ...] = ()
+    nameless: bool = False
 
 
 @dataclass(frozen=True)
