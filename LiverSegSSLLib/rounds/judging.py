@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def judge_labels(session: Session, labels: Sequence[Label], stage: str) -> dict[
             session.store.mask_path(label),
             session.store.probability_path(label),
             tuple(session.store.mask_path(last_of_round[number]) for number in sorted(last_of_round)),
-            label.parameters.get("measurements", {}),
+            measured(label),
             label.parameters.get("failure", ""),
             scorers,
         )
@@ -59,6 +60,12 @@ def select_round(session: Session, round_number: int, labels: Mapping[str, str])
     chosen = [session.store.label(label_id) for label_id in labels.values()]
     decisions = judge_and_record(session, chosen, f"round {round_number}: score")
     return {decision.case_id: decision for decision in decisions}
+
+
+def measured(label: Label) -> dict[str, float]:
+    """What its method has measured; not a number where it could not."""
+    found = label.parameters.get("measurements", {})
+    return {name: math.nan if value is None else float(value) for name, value in found.items()}
 
 
 def _judge(

@@ -82,7 +82,10 @@ def add_proposal(session: Session, proposal: Proposal, round_number: int, key: s
         parents=proposal.parents,
         parameters={
             **proposal.parameters,
-            "measurements": {name: float(value) for name, value in proposal.measurements.items()},
+            # JSON has no "not a number", which is what a single atlas agrees with itself by.
+            "measurements": {
+                name: float(value) if np.isfinite(value) else None for name, value in proposal.measurements.items()
+            },
             "failure": proposal.failure,
         },
         seed=proposal.seed,
