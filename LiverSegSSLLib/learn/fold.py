@@ -12,6 +12,7 @@ from LiverSegSSLLib.engine import child_failed, child_reporter, child_specificat
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.learn.card import BEGINNING
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
+from LiverSegSSLLib.plan_names import require_known_names
 
 FINAL = "checkpoint_final.pth"
 """A fold that has it is trained."""
@@ -49,6 +50,7 @@ def train_fold(specification: dict[str, Any], report: Reporter) -> dict[str, Any
     torch.set_flush_denormal(True)
     folder = Path(specification["preprocessed"])
     plans = json.loads((folder / f"{PLANS}.json").read_text(encoding="utf-8"))
+    require_known_names(plans, folder / f"{PLANS}.json")
     dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     trainer = trainer_class(specification["trainer"])(
         plans={**plans, "continue_training": True},

@@ -12,10 +12,8 @@ from LiverSegSSLLib.errors import RecipeError, TrainingError
 from LiverSegSSLLib.learn.dataset import READER
 from LiverSegSSLLib.learn.options import Network
 from LiverSegSSLLib.learn.plans import CONFIGURATION, PLANS
+from LiverSegSSLLib.plan_names import STUNET, require_known_names
 from LiverSegSSLLib.spelling import advice
-
-STUNET = "LiverSegSSLLib.learn.networks.stunet.STUNet"
-"""How plans name :class:`~LiverSegSSLLib.learn.networks.stunet.STUNet`."""
 
 CHANGEABLE = ("spacing", "patch_size", "batch_size")
 """What ``configuration`` may change of a geometry that nnU-Net plans."""
@@ -77,6 +75,7 @@ def moved_plans(place: Path, dataset: str) -> dict[str, Any]:
 
     :param place: a ``plans.json``, or a folder that holds one.
     :raises TrainingError: there is none, or it has no 3-D configuration.
+    :raises BadInputError: they name what nnU-Net would not.
     """
     file = place / "plans.json" if place.is_dir() else place
     try:
@@ -86,6 +85,7 @@ def moved_plans(place: Path, dataset: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         remedy = f"give a model folder, or plans of nnU-Net 2.4 or later with {CONFIGURATION}"
         raise TrainingError("holds no plans that can be used", place, remedy) from None
+    require_known_names(plans, file)
     moved = {**configuration, "data_identifier": f"{PLANS}_{CONFIGURATION}"}
     return {
         **plans,

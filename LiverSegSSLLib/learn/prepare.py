@@ -25,6 +25,7 @@ from LiverSegSSLLib.learn.preprocess import (
     label_key,
     preprocess,
 )
+from LiverSegSSLLib.plan_names import require_known_names
 
 
 def main() -> int:
@@ -80,10 +81,10 @@ def _plans(
         "planner": [preset.planner, preset.gpu_memory_gb, preset.configuration, *_other_than_planned(preset)],
     }
     store = folder / "planned.json"
-    if store.is_file():
-        saved = json.loads(store.read_text(encoding="utf-8"))
-        if saved["key"] == key:
-            return with_options(saved["plans"], preset)
+    saved = _saved(store)
+    if saved.get("key") == key:
+        require_known_names(saved["plans"], store)
+        return with_options(saved["plans"], preset)
     found = []
     for number, case in enumerate((pool.map if pool is not None else map)(fingerprint_case, cases), 1):
         found.append(case)
@@ -93,6 +94,15 @@ def _plans(
     plans = _new_plans(preset, folder.name, fingerprint, len(cases))
     write_json(store, {"key": key, "plans": plans})
     return with_options(plans, preset)
+
+
+def _saved(store: Path) -> dict[str, Any]:
+    """What was planned before; empty: nothing that can be read."""
+    try:
+        saved = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return saved if isinstance(saved, dict) and isinstance(saved.get("plans"), dict) else {}
 
 
 def _other_than_planned(preset: Preset) -> list[Any]:

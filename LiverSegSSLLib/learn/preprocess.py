@@ -26,9 +26,13 @@ from LiverSegSSLLib.learn.dataset import ORIENTATION
 from LiverSegSSLLib.learn.plans import CONFIGURATION
 from LiverSegSSLLib.volume import Volume, orient, read_volume
 
-_VERSION = 1  # raised when what is written for the same input changes
-_SUFFIXES = (".b2nd", "_seg.b2nd", ".pkl")
+_VERSION = 2  # raised when what is written for the same input changes
 _FOREGROUND_SAMPLES = 10_000
+
+IMAGE, LABEL, PLACES = ".npy", "_seg.npy", ".npz"
+"""Ends of the names of a prepared case's files (see :mod:`~LiverSegSSLLib.learn.prepared`)."""
+
+SUFFIXES = (IMAGE, LABEL, PLACES)
 
 
 @dataclass(frozen=True)
@@ -160,8 +164,9 @@ def preprocess(
 
 
 def _write_case(work: tuple[TrainingCase, dict[str, Any], dict[str, Any], str, str, str]) -> str:
-    from nnunetv2.training.dataloading.nnunet_dataset import comp_blosc2_params, nnUNetDatasetBlosc2
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    from LiverSegSSLLib.learn.prepared import PreparedDataset
 
     case, plans, dataset_json, place, stamps, key = work
     manager = PlansManager(plans)
@@ -169,29 +174,17 @@ def _write_case(work: tuple[TrainingCase, dict[str, Any], dict[str, Any], str, s
     preprocessor = configuration.preprocessor_class(verbose=False)
     data, seg, properties = read_case(case)
     data, seg, properties = preprocessor.run_case_npy(data, seg, properties, manager, configuration, dataset_json)
-    data, seg = data.astype(np.float32, copy=False), seg.astype(np.int16, copy=False)
-    patch = tuple(configuration.patch_size)
-    blocks, chunks = comp_blosc2_params(data.shape, patch, data.itemsize)
-    blocks_seg, chunks_seg = comp_blosc2_params(seg.shape, patch, seg.itemsize)
+    data = data.astype(np.float32, copy=False)
     # The stamp is written last: files without it are those of a killed run.
     _remove(Path(place), Path(stamps), case.case_id)
-    nnUNetDatasetBlosc2.save_case(
-        data,
-        seg,
-        properties,
-        str(Path(place) / case.case_id),
-        chunks=chunks,
-        blocks=blocks,
-        chunks_seg=chunks_seg,
-        blocks_seg=blocks_seg,
-    )
+    PreparedDataset.save_case(data, seg, properties, str(Path(place) / case.case_id))
     write_json(Path(stamps) / f"{case.case_id}.json", {"key": key})
     return case.case_id
 
 
 def _done(place: Path, stamps: Path, case_id: str, key: str) -> bool:
     stamp = stamps / f"{case_id}.json"
-    if not stamp.is_file() or not all((place / f"{case_id}{suffix}").is_file() for suffix in _SUFFIXES):
+    if not stamp.is_file() or not all((place / f"{case_id}{suffix}").is_file() for suffix in SUFFIXES):
         return False
     try:
         return bool(json.loads(stamp.read_text(encoding="utf-8"))["key"] == key)
@@ -200,16 +193,19 @@ def _done(place: Path, stamps: Path, case_id: str, key: str) -> bool:
 
 
 def _forget_others(place: Path, stamps: Path, wanted: set[str]) -> None:
-    """Cases of an earlier selection; nnU-Net would train on them when it trains on all."""
-    known = {path.stem for path in stamps.glob("*.json")} | {path.stem for path in place.glob("*.pkl")}
-    for case_id in known - wanted:
-        _remove(place, stamps, case_id)
+    """Whatever is of no case that is wanted: nnU-Net would train on it when it trains on all."""
+    for path in stamps.glob("*.json"):
+        if path.stem not in wanted:
+            path.unlink()
+    names = {f"{case_id}{suffix}" for case_id in wanted for suffix in SUFFIXES}
     for path in place.iterdir():
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+        elif path.name not in names:
+            path.unlink()
 
 
 def _remove(place: Path, stamps: Path, case_id: str) -> None:
     (stamps / f"{case_id}.json").unlink(missing_ok=True)
-    for suffix in _SUFFIXES:
+    for suffix in SUFFIXES:
         (place / f"{case_id}{suffix}").unlink(missing_ok=True)

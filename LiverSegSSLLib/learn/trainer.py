@@ -18,6 +18,7 @@ from LiverSegSSLLib.learn.augment import training_transforms
 from LiverSegSSLLib.learn.average import WeightAverage
 from LiverSegSSLLib.learn.networks.pretrained import begin_with
 from LiverSegSSLLib.learn.options import OPTIONS_KEY, TrainingOptions
+from LiverSegSSLLib.learn.prepared import PreparedDataset
 from LiverSegSSLLib.learn.randomness import seed_everything
 from LiverSegSSLLib.learn.roles import expert_ids, unlabelled_ids
 
@@ -74,6 +75,7 @@ class LiverSegTrainer(nnUNetTrainer):
         """Build the network; its first weights depend on the seed and the fold only."""
         self._seed(-1)
         super().initialize()
+        self.dataset_class = PreparedDataset
         self._average = self._averaged(self._module())
 
     def begin_with(self, checkpoint: Path, keep_heads: bool) -> str:
@@ -206,19 +208,26 @@ class LiverSegTrainer(nnUNetTrainer):
                 torch.save({**load_checkpoint(temporary), **state}, temporary)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
-        """As nnU-Net, and the weights that the optimiser works on.
+        """As nnU-Net, and the weights that the optimiser works on. The file is read once, and nothing in it is run:
+        nnU-Net's own method would run it.
 
-        :raises TrainingError: the checkpoint is that of another trainer.
+        :raises TrainingError: the checkpoint is that of another trainer, or not whole.
         """
-        # First ours: nnU-Net would also run what a foreign file contains. (It says that it takes a dictionary too;
-        # 2.8.1 then stumbles over a name.)
         checkpoint = load_checkpoint(filename_or_checkpoint, self.device)
         theirs, own = checkpoint.get("trainer_name"), type(self).__name__
         if theirs != own:
             remedy = "start the training anew, or begin with the weights alone (--init)"
             raise TrainingError(f"is a checkpoint of {theirs}, not of {own}", filename_or_checkpoint, remedy)
-        super().load_checkpoint(filename_or_checkpoint)
-        self.restore_further(checkpoint)
+        if not self.was_initialized:
+            self.initialize()
+        try:
+            self._restore(checkpoint)
+            self.restore_further(checkpoint)
+            self.curve()  # can be made of what is logged
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+            what = f"does not go with this training ({reason})"
+            raise TrainingError(what, filename_or_checkpoint, "delete it: the fold begins anew") from None
 
     def further_state(self) -> State:
         """What a checkpoint holds beside nnU-Net's entries; empty: nothing."""
@@ -234,6 +243,19 @@ class LiverSegTrainer(nnUNetTrainer):
     def steps_done(self) -> int:
         """Steps in the finished epochs."""
         return int(self.current_epoch * self.num_iterations_per_epoch)
+
+    def _restore(self, checkpoint: State) -> None:
+        """What nnU-Net's own entries say (nnU-Net 2.8.1's ``load_checkpoint``, without several GPUs)."""
+        self._module().load_state_dict(checkpoint["network_weights"])
+        self.my_init_kwargs = checkpoint["init_args"]
+        self.current_epoch = int(checkpoint["current_epoch"])
+        self.logger.load_checkpoint(checkpoint["logging"])
+        self._best_ema = checkpoint["_best_ema"]
+        axes = checkpoint.get("inference_allowed_mirroring_axes", self.inference_allowed_mirroring_axes)
+        self.inference_allowed_mirroring_axes = axes
+        self.optimizer.load_state_dict(checkpoint["optimizer_state"])
+        if self.grad_scaler is not None and checkpoint["grad_scaler_state"] is not None:
+            self.grad_scaler.load_state_dict(checkpoint["grad_scaler_state"])
 
     # --- nothing to see here ------------------------------------------------------------------------------------
 

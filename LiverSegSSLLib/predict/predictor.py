@@ -21,6 +21,7 @@ from LiverSegSSLLib.components import largest_component
 from LiverSegSSLLib.edges import follow_edges
 from LiverSegSSLLib.engine import trainer_class
 from LiverSegSSLLib.errors import BadInputError
+from LiverSegSSLLib.plan_names import require_known_names
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 from LiverSegSSLLib.predict.windows import adaptive_step, window_starts
 from LiverSegSSLLib.volume import Volume, axes_of, orient, resize_nearest
@@ -60,9 +61,10 @@ class Ensemble:
         if not self.folds:
             raise BadInputError("holds no trained model", model, "give the folder that contains fold_0")
         plans = _read_json(model / "plans.json")
-        advice = plans.get("liversegssl", {}).get("inference", {})
-        step = settings.step if settings.step is not None else float(advice.get("step_size", 0.5))
-        mirroring = settings.mirroring if settings.mirroring is not None else bool(advice.get("mirroring", True))
+        require_known_names(plans, model / "plans.json")
+        advice = _advice(plans, model / "plans.json")
+        step = settings.step if settings.step is not None else advice.step_size
+        mirroring = settings.mirroring if settings.mirroring is not None else advice.mirroring
         self.settings = settings
         self._predictor = _Predictor(
             tile_step_size=step,
@@ -73,8 +75,8 @@ class Ensemble:
             allow_tqdm=False,
         )
         self._predictor.adaptive = settings.adaptive
-        _load(self._predictor, model, self.folds, plans)
-        self._reorients = "Reorient" in plans.get("image_reader_writer", "")
+        _load(self._predictor, model, self.folds, plans, advice.networks)
+        self._reorients = "Reorient" in str(plans.get("image_reader_writer", ""))
 
     def predict(self, image: Volume) -> Prediction:
         """Segment one image."""
@@ -144,7 +146,35 @@ class _Predictor(nnUNetPredictor):
         ]
 
 
-def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], plans: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class _Advice:
+    """What plans of ours say of prediction."""
+
+    step_size: float = 0.5
+    mirroring: bool = True
+    networks: tuple[str, ...] = ()
+
+
+def _advice(plans: dict[str, Any], where: Path) -> _Advice:
+    try:
+        said = plans.get("liversegssl", {}).get("inference", {})
+        advice = _Advice(
+            float(said.get("step_size", 0.5)), bool(said.get("mirroring", True)), tuple(said.get("networks", ()))
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadInputError(f"cannot be read ({str(error)[:80]})", where, TRAINED) from None
+    if not 0.05 <= advice.step_size <= 1:  # less would go on for days
+        raise BadInputError(f"asks for windows {advice.step_size} of their size apart", where, TRAINED)
+    return advice
+
+
+def _load(
+    predictor: nnUNetPredictor,
+    model: Path,
+    folds: Sequence[int | str],
+    plans: dict[str, Any],
+    further_networks: Sequence[str],
+) -> None:
     """nnU-Net's ``initialize_from_trained_model_folder``, with the trainer looked up by us.
 
     :raises BadInputError: plans and checkpoints are damaged, or do not belong together.
@@ -159,7 +189,7 @@ def _load(predictor: nnUNetPredictor, model: Path, folds: Sequence[int | str], p
     dataset_json = _read_json(model / "dataset.json")
     manager, configuration, network = _network(first, plans, dataset_json, files[0])
     weights = [checkpoint["network_weights"] for checkpoint in checkpoints]
-    for name in plans.get("liversegssl", {}).get("inference", {}).get("networks", ()):
+    for name in further_networks:
         further = [checkpoint.get(NETWORKS_KEY, {}) for checkpoint in checkpoints]
         weights += [networks[name]["weights"] for networks in further if name in networks]
     for index, given in enumerate(weights):
@@ -182,7 +212,8 @@ def _network(
     """The network that a checkpoint was trained in, with weights of its own."""
     try:
         trainer = trainer_class(str(checkpoint["trainer_name"]))
-    except (ImportError, RuntimeError):  # nnU-Net imports all of its own, some of which need more than is here
+    except (ImportError, RuntimeError, AssertionError, TypeError):
+        # nnU-Net imports all of its own, some of which need more than is here; and takes any name in them for one.
         trainer = None
     if trainer is None:
         what = f"was trained by a method that is not known here ({checkpoint['trainer_name']})"

@@ -123,7 +123,7 @@ def test_all_methods_are_trained_on_the_same_labels_from_one_dataset(comparison)
     cards = [json.loads(path.read_text()) for path in folder.rglob("liversegssl_model.json")]
     assert len(cards) == len(METHODS) and cards[0]["preset"] == cards[1]["preset"]
     # Nothing of a tested study was even prepared.
-    prepared = {path.name for path in folder.rglob("*.b2nd")}
+    prepared = {path.name for path in folder.rglob("*_seg.npy")}
     assert prepared and not any(name.startswith(case) for case in plan["test"] for name in prepared)
 
 
@@ -151,7 +151,7 @@ def test_tables_chart_and_page_are_there(comparison):
 @pytest.mark.slow
 def test_the_same_command_again_trains_and_predicts_nothing(cohort, comparison, capfd):
     folder, _, _ = comparison
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix in (".pth", ".gz", ".b2nd")}
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix in (".pth", ".gz", ".npy")}
     rows = (folder / "cells.csv").read_text()
     assert main(arguments(cohort, folder.parents[1], "--methods", ",".join(METHODS))) == 0
     assert (folder / "cells.csv").read_text() == rows

@@ -65,7 +65,7 @@ def test_without_weights_it_says_the_command_before_anything_is_done(
     assert run(data, tmp_path / "workspace") == 2
     said = " ".join(capfd.readouterr().err.split())
     assert "liversegssl models fetch stunet-small" in said
-    assert not list((tmp_path / "workspace").rglob("*.b2nd"))
+    assert not list((tmp_path / "workspace").rglob("*.npy"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from nnunetv2.run import run_training
-from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
 from LiverSegSSLLib.checkpoint import NETWORKS_KEY, load_checkpoint
 from LiverSegSSLLib.engine import Folders, environment, trainer_class
@@ -24,6 +23,7 @@ from LiverSegSSLLib.learn.card import read_card
 from LiverSegSSLLib.learn.fold import FINAL
 from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.learn.plans import with_options
+from LiverSegSSLLib.learn.prepared import PreparedDataset
 from LiverSegSSLLib.learn.semi.cps import CpsTrainer
 from LiverSegSSLLib.learn.semi.two_stream import TwoStreamTrainer
 from LiverSegSSLLib.learn.splits import Fold
@@ -132,7 +132,7 @@ def test_with_weight_zero_the_first_network_is_that_of_supervised_training(
 def test_stored_labels_of_unlabelled_cases_teach_nothing(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = nnUNetDatasetBlosc2.load_case
+    whole = PreparedDataset.load_case
     replaced = []
 
     def with_garbage(self: Any, identifier: str) -> Any:
@@ -142,7 +142,7 @@ def test_stored_labels_of_unlabelled_cases_teach_nothing(
             seg = np.random.default_rng(0).integers(-1, 2, seg[:].shape).astype(np.int16)
         return data, seg, previous, properties
 
-    monkeypatch.setattr(nnUNetDatasetBlosc2, "load_case", with_garbage)
+    monkeypatch.setattr(PreparedDataset, "load_case", with_garbage)
     found = weights(trained.here(tmp_path, monkeypatch))
     assert len(replaced) >= 3 * 2 * 2  # patches of all steps
     assert same(found, checkpoint(trained.cps)["network_weights"])

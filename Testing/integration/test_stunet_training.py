@@ -147,4 +147,4 @@ def test_weights_of_another_size_are_refused_before_anything_is_preprocessed(cha
     larger = {**TINY, **chain.moved, "network": {"features_per_stage": [16, 4, 4, 4, 4, 4]}}
     with pytest.raises(WeightsError, match="is STU-Net of 4 channels, the network to train is STU-Net small"):
         train(chain.spec("refused", chain.cases, 1, larger, init=chain.file))
-    assert not list(chain.folder.glob("nnunet/preprocessed/*refused/**/*.b2nd"))
+    assert not list(chain.folder.glob("nnunet/preprocessed/*refused/**/*.npy"))
