@@ -78,6 +78,7 @@ def environment(folders: Folders, threads: int, augmentation_workers: int = 0) -
         "OMP_WAIT_POLICY": "PASSIVE",
         "MPLBACKEND": "agg",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONSAFEPATH": "1",  # no module comes from the folder that the command was given in
         "PYTHONIOENCODING": "utf-8",
     }
 

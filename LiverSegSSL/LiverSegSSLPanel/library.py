@@ -139,7 +139,7 @@ def job_readiness(python: str | Path | None = None) -> Readiness:
             text=True,
             timeout=_ASK_S,
             check=False,
-            env=python_environment(python),
+            env={**(python_environment(python) or os.environ), "PYTHONSAFEPATH": "1"},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         version, missing = json.loads(answer.stdout)

@@ -52,7 +52,8 @@ def run_beside(python: str, arguments: list[str]) -> int:
 
     library = str(Path(LiverSegSSLLib.__file__).resolve().parents[1])
     paths = [library, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    # Safe path: no module comes from the folder that Slicer was started in.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
     code = subprocess.call([python, "-m", "LiverSegSSLLib.cli.main", *arguments], env=environment)
     return code if code >= 0 else 1  # ended by a signal
 

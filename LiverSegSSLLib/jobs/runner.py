@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from LiverSegSSLLib.errors import JobError
 from LiverSegSSLLib.events import Event
+from LiverSegSSLLib.jobs.ending import MARK, end_marked, kill_tree, new_mark
 from LiverSegSSLLib.jobs.job import Job, parse_event
 
 LOG = "log.txt"
@@ -25,9 +26,10 @@ _TAIL_LINES = 40
 class Handle:
     """A running job. All methods may be called from one thread at a time; none blocks unless it says so."""
 
-    def __init__(self, job: Job, process: subprocess.Popen[str]) -> None:
+    def __init__(self, job: Job, process: subprocess.Popen[str], mark: str = "") -> None:
         self.job = job
         self.process = process
+        self.mark = mark
         self._tail: list[str] = []
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._cancelled = False
@@ -37,6 +39,7 @@ class Handle:
             self._readers.append(threading.Thread(target=self._read_log, args=(process.stderr,), daemon=True))
         for reader in self._readers:
             reader.start()
+        threading.Thread(target=self._tidy_up, daemon=True).start()
 
     @property
     def tail(self) -> list[str]:
@@ -88,8 +91,13 @@ class Handle:
         if self.process.poll() is not None:
             return
         self._cancelled = True
-        kill_tree(self.process.pid)
+        kill_tree(self.process.pid, self.mark)
         self.process.wait(10)
+
+    def _tidy_up(self) -> None:
+        """A job that was killed leaves processes that nobody waits for."""
+        if self.process.wait() != 0:
+            end_marked(self.mark)
 
     def _read_events(self, stream: IO[str]) -> None:
         for line in stream:
@@ -121,7 +129,11 @@ def start(job: Job, python: str | Path | None = None, environment: Mapping[str, 
     library = str(Path(__file__).resolve().parents[2])
     # Threads that spin while they wait cost ten times the computation when cores are shared (5 against 58 s, measured).
     child_environment = {"OMP_WAIT_POLICY": "PASSIVE", **(os.environ if environment is None else environment)}
-    child_environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    mark = new_mark()
+    child_environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", MARK: mark}
+    # ``-m`` looks for modules in the current folder first, and so does every process that multiprocessing starts: a
+    # ``torch.py`` among somebody's images would be run.
+    child_environment["PYTHONSAFEPATH"] = "1"
     child_environment["PYTHONPATH"] = os.pathsep.join(
         [library, *filter(None, [child_environment.get("PYTHONPATH", "")])]
     )
@@ -151,7 +163,7 @@ def start(job: Job, python: str | Path | None = None, environment: Mapping[str, 
         process.stdin.flush()
     except BrokenPipeError:
         pass  # it died at once; the exit code and the log say why
-    return Handle(job, process)
+    return Handle(job, process, mark)
 
 
 @contextlib.contextmanager
@@ -174,40 +186,3 @@ def log_tail(job: Job) -> list[str]:
         log.seek(0, os.SEEK_END)
         log.seek(max(0, log.tell() - 200 * _TAIL_LINES))
         return log.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
-
-
-def kill_tree(pid: int) -> None:
-    """End a process and all its descendants: first politely, after three seconds for certain."""
-    import psutil
-
-    try:
-        root = psutil.Process(pid)
-        processes = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in processes:
-        _quietly(process.terminate)
-    _, alive = psutil.wait_procs(processes, timeout=3)
-    # A child may have been born meanwhile.
-    for process in alive:
-        for child in _descendants(process):
-            _quietly(child.kill)
-        _quietly(process.kill)
-    psutil.wait_procs(alive, timeout=3)
-
-
-def _descendants(process: Any) -> list[Any]:
-    import psutil
-
-    try:
-        children: list[Any] = process.children(recursive=True)
-        return children
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _quietly(action: Any) -> None:
-    import psutil
-
-    with contextlib.suppress(psutil.NoSuchProcess):
-        action()

@@ -115,7 +115,8 @@ def torch_device() -> dict[str, Any]:
 
 
 def _pip(arguments: list[str], variables: Mapping[str, str], report: Reporter) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    # ``-P``: pip does not come from the current folder. For pip alone: packages that it builds count on their own.
+    command = [sys.executable, "-P", "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     report.info(f"pip install {' '.join(arguments)}")
     process = subprocess.Popen(
         [*command, *arguments],
@@ -125,7 +126,7 @@ def _pip(arguments: list[str], variables: Mapping[str, str], report: Reporter) -
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, **variables},
+        env={name: value for name, value in {**os.environ, **variables}.items() if name != "PYTHONSAFEPATH"},
     )
     assert process.stdout is not None
     last = ""
