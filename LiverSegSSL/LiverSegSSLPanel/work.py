@@ -50,7 +50,9 @@ def left_work(workspace: Path) -> list[Work]:
     for record in (workspace / FOLDER).glob("*.json"):
         try:
             work = Work(**json.loads(record.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):  # of another version of the program, or being removed this moment
+        except (OSError, ValueError, TypeError, RecursionError):
+            continue  # of another version of the program, or being removed this moment
+        if work.case_id != record.stem:  # it would name, and have removed, another file
             continue
         if _mask(workspace, work.case_id).is_file() and not _is_someone_elses(work):
             found.append(work)
