@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.library import panel_readiness
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
@@ -71,10 +71,7 @@ class SampleStudy:
         self._say = say
         self._to_load: list[Path] | None = None
         self._done = -1
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)  # saying something lets events in: never twice at once
-        self._timer.setInterval(POLL_MS)
-        self._timer.connect("timeout()", self._poll)
+        self._timer = Timer(self._poll, POLL_MS, once=True)  # saying something lets events in: never twice at once
         self._timer.start()
         say(_("Computing the built-in study …"))
 
@@ -103,7 +100,7 @@ class SampleStudy:
             self._say(_("{done} of {total} studies are made").format(done=self._done, total=self._job.total))
 
     def _end(self) -> None:
-        self._timer.disconnect("timeout()", self._poll)
+        self._timer.cleanup()
         _RUNNING.remove(self)
         error = self._job.error()
         if error is not None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import ctk
-import qt
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel import settings
@@ -23,6 +22,7 @@ from LiverSegSSLPanel.sections.loaded_box import LoadedBox
 from LiverSegSSLPanel.sections.section import Section, follow_path
 from LiverSegSSLPanel.sections.study_box import StudyBox
 from LiverSegSSLPanel.sections.task_watch import TaskWatch
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
@@ -58,10 +58,7 @@ class CohortSection(Section):
         self.table = CohortTable(ui.studyTable, self._open_study, self._chosen)
         self.study = StudyBox(self.panel, ui)
         self.loaded = LoadedBox(self.panel, ui, self.tasks, self.say, self._open_folder)
-        self._search_later = qt.QTimer()
-        self._search_later.setSingleShot(True)
-        self._search_later.setInterval(_FILTER_MS)
-        self._search_later.connect("timeout()", self._filter)
+        self._search_later = Timer(self._filter, _FILTER_MS, once=True)
         ui.openButton.connect("clicked()", self._open_clicked)
         ui.repairButton.connect("clicked()", self._repair)
         ui.sceneButton.connect("clicked()", self._open_scenes)
@@ -86,8 +83,7 @@ class CohortSection(Section):
 
     def cleanup(self) -> None:
         """The panel goes: stop timers, take filters and observers away."""
-        self._search_later.stop()
-        self._search_later.disconnect("timeout()", self._filter)
+        self._search_later.cleanup()
         self.table.cleanup()
         self.loaded.cleanup()
         self.tasks.cleanup()

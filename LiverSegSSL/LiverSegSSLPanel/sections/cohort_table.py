@@ -14,6 +14,7 @@ from LiverSegSSLPanel.cohort_rows import ATTENTION, StudyRow
 from LiverSegSSLPanel.cohort_words import cell_tip, phase_name, study_tip, study_title
 from LiverSegSSLPanel.propose_words import state_name
 from LiverSegSSLPanel.sections.badges import HEIGHT, WIDTH, Badges
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.cohort_rows import PhaseCell
@@ -63,9 +64,7 @@ class CohortTable:
         enter = qt.QShortcut(qt.QKeySequence("Return"), view)
         enter.setContext(qt.Qt.WidgetShortcut)
         enter.connect("activated()", self.open_chosen)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._fill)
+        self._timer = Timer(self._fill)
 
     @property
     def filling(self) -> bool:
@@ -111,8 +110,7 @@ class CohortTable:
 
     def cleanup(self) -> None:
         """Stop filling."""
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self._fill)
+        self._timer.cleanup()
         self._waiting.clear()
 
     def _open(self, index: Any) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ctk
-import qt
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.propose_words import state_name
 from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.section import follow_path
 from LiverSegSSLPanel.sections.tick_list import Entry, TickList
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
@@ -47,9 +47,7 @@ class ExportBox:
         self._dicom: dict[str, tuple[bool, str]] = {}  # by phase of the loaded study: whether, else why not
         self.states = TickList(ui.statesList, self._keep_states)
         self.view = JobView(panel, ui.exportPlace.layout(), ui.exportButton, _("Export masks"))
-        self._timer = qt.QTimer()
-        self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._write_next)
+        self._timer = Timer(self._write_next)
         ui.exportPath.filters = ctk.ctkPathLineEdit.Dirs
         follow_path(ui.exportPath, self._keep_folder)
         ui.exportButton.connect("clicked()", self._export)
@@ -58,8 +56,7 @@ class ExportBox:
 
     def cleanup(self) -> None:
         """Write no more."""
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self._write_next)
+        self._timer.cleanup()
 
     def show(self, labels: Sequence[LabelCount]) -> None:
         """Show what can be taken away."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import qt
-
 from LiverSegSSLPanel.notices import Notice
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
@@ -25,9 +24,7 @@ class JobWatch:
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._watched: list[tuple[RunningJob, Callable[[RunningJob], None] | None]] = []
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
-        self._timer.connect("timeout()", self._poll)
+        self._timer = Timer(self._poll, POLL_MS)
 
     def watch(self, job: RunningJob, ended: Callable[[RunningJob], None] | None = None) -> None:
         """Listen to a job from now on.
@@ -45,8 +42,7 @@ class JobWatch:
 
     def cleanup(self) -> None:
         """Stop listening; the jobs go on."""
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self._poll)
+        self._timer.cleanup()
         self._watched.clear()
 
     def _poll(self) -> None:

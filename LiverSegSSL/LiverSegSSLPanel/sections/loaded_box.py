@@ -17,6 +17,7 @@ from LiverSegSSLPanel.adopting import free_study_name, why_not
 from LiverSegSSLPanel.cohort_words import phase_name
 from LiverSegSSLPanel.scene.loaded import suggested_choice
 from LiverSegSSLPanel.sections.section import follow_path
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.panel import Panel
@@ -52,9 +53,7 @@ class LoadedBox:
         self._boxes: dict[str, Any] = {}
         self._busy = False
         self._scene = slicer.mrmlScene
-        self._later = qt.QTimer()
-        self._later.setSingleShot(True)
-        self._later.connect("timeout()", self.update)
+        self._later = Timer(self.update, once=True)
         events = (self._scene.NodeAddedEvent, self._scene.NodeRemovedEvent, self._scene.EndImportEvent)
         self._observers = [self._scene.AddObserver(event, self._scene_changed) for event in events]
         ui.adoptPath.filters = ctk.ctkPathLineEdit.Dirs
@@ -88,8 +87,7 @@ class LoadedBox:
 
     def cleanup(self) -> None:
         """Take the observers away."""
-        self._later.stop()
-        self._later.disconnect("timeout()", self.update)
+        self._later.cleanup()
         for tag in self._observers:
             self._scene.RemoveObserver(tag)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import qt
 from slicer.i18n import tr as _
 
 from LiverSegSSLPanel.notices import Notice
@@ -16,6 +15,7 @@ from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.proposal_form import ProposalForm
 from LiverSegSSLPanel.sections.section import Section
 from LiverSegSSLPanel.sections.task_watch import TaskWatch
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
@@ -44,10 +44,7 @@ class ProposeSection(Section):
         self.tasks = TaskWatch(lambda text: self.say(text, wrong=True))
         self._choosing = Asking(self.tasks, self._begin_choices, self._chosen_from)
         self._doubting = Asking(self.tasks, self._begin_why_not, self._found_out)
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLE_MS)
-        self._timer.connect("timeout()", self._refresh)
+        self._timer = Timer(self._refresh, _SETTLE_MS, once=True)
         self.ui.proposeButton.connect("clicked()", self._toggle)
         self.ui.advancedBox.connect("toggled(bool)", self._later)
         self.panel.listen(Notice.COHORT, self._cohort_changed)
@@ -60,8 +57,7 @@ class ProposeSection(Section):
         self._choosing.ask()
 
     def cleanup(self) -> None:
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self._refresh)
+        self._timer.cleanup()
         self.tasks.cleanup()
 
     def bind(self, parameters: Any) -> None:
@@ -76,7 +72,7 @@ class ProposeSection(Section):
     @property
     def busy(self) -> bool:
         """Whether it is still finding out what can be done."""
-        return bool(self._timer.active) or self.tasks.busy
+        return self._timer.active or self.tasks.busy
 
     # --- what is there, what would be done ----------------------------------------------------------------------
 

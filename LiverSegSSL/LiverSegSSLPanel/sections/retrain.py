@@ -14,6 +14,7 @@ from LiverSegSSLPanel.sections.job_view import JobView
 from LiverSegSSLPanel.sections.section import Section
 from LiverSegSSLPanel.sections.task_watch import TaskWatch
 from LiverSegSSLPanel.sections.training_form import TrainingForm
+from LiverSegSSLPanel.timers import Timer
 from LiverSegSSLPanel.training import KINDS, TRAININGS, Outlook, Training
 from LiverSegSSLPanel.training_time import expected_on_processor
 from LiverSegSSLPanel.training_words import (
@@ -54,10 +55,7 @@ class RetrainSection(Section):
         self._asked = 0
         self._blocked = False
         self._tasks = TaskWatch(lambda words: self.say(words, wrong=True))
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLE_MS)
-        self._timer.connect("timeout()", self.refresh)
+        self._timer = Timer(self.refresh, _SETTLE_MS, once=True)
         self.jobs.adopt(TRAININGS, self._ended)
         ui.trainButton.connect("clicked()", self._toggle)
         for notice in (Notice.COHORT, Notice.LABELS, Notice.READY):
@@ -73,8 +71,7 @@ class RetrainSection(Section):
         self._later()
 
     def cleanup(self) -> None:
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self.refresh)
+        self._timer.cleanup()
         self._tasks.cleanup()
         self.curves.unbind()
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import qt
+from LiverSegSSLPanel.timers import Timer
 
 BEAT_MS = 500
 
@@ -32,9 +32,7 @@ class ReviewTimer:
         self._here = False
         self._last_signs: Any = None
         self._last_time = self._last_sign_time = 0.0
-        self._timer = qt.QTimer()
-        self._timer.setInterval(BEAT_MS)
-        self._timer.connect("timeout()", self.tick)
+        self._timer = Timer(self.tick, BEAT_MS)
 
     def look_at(self, case_id: str) -> None:
         """Count for this case from now on; empty: for none."""
@@ -73,5 +71,4 @@ class ReviewTimer:
 
     def cleanup(self) -> None:
         """The panel goes."""
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self.tick)
+        self._timer.cleanup()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import qt
 import slicer
 
 from LiverSegSSLPanel.notices import Notice
+from LiverSegSSLPanel.timers import Timer
 from LiverSegSSLPanel.views import MOST_VIEWS, StudyViews, in_order
 
 if TYPE_CHECKING:
@@ -33,23 +33,12 @@ class StudyOpening:
         self.errors: dict[str, LiverSegError] = {}
         """By case id: the phases of the last study that could not be shown, and why."""
         self.views = StudyViews()
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
-        self._timer.connect("timeout()", self._poll)
+        self._timer = Timer(self._poll, POLL_MS)
         self._shown: tuple[tuple[str, ...], ...] = ()
-        self._check = qt.QTimer()
-        self._check.setSingleShot(True)
-        self._check.connect("timeout()", self._look)
-        self._opened = qt.QTimer()
-        self._opened.setSingleShot(True)
-        self._opened.connect("timeout()", self._show_scene)
-        self._keeping = qt.QTimer()
-        self._keeping.setInterval(POLL_MS)
-        self._keeping.connect("timeout()", self._keep)
-        self._settled = qt.QTimer()
-        self._settled.setSingleShot(True)
-        self._settled.setInterval(_SETTLED_MS)
-        self._settled.connect("timeout()", self.views.fit)
+        self._check = Timer(self._look, once=True)
+        self._opened = Timer(self._show_scene, once=True)
+        self._keeping = Timer(self._keep, POLL_MS)
+        self._settled = Timer(self.views.fit, _SETTLED_MS, once=True)
         panel.listen(Notice.CASE, self._look_at)
 
     @property
@@ -125,15 +114,11 @@ class StudyOpening:
     def cleanup(self) -> None:
         """Stop loading; what is in the scene stays."""
         self._stop()
-        self._timer.disconnect("timeout()", self._poll)
-        self._check.stop()
-        self._check.disconnect("timeout()", self._look)
-        self._opened.stop()
-        self._opened.disconnect("timeout()", self._show_scene)
-        self._keeping.stop()
-        self._keeping.disconnect("timeout()", self._keep)
-        self._settled.stop()
-        self._settled.disconnect("timeout()", self.views.fit)
+        self._timer.cleanup()
+        self._check.cleanup()
+        self._opened.cleanup()
+        self._keeping.cleanup()
+        self._settled.cleanup()
         self.views.cleanup()
 
     def _stop(self) -> None:

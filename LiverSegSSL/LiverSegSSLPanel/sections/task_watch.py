@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import qt
-
 from LiverSegSSLLib.errors import LiverSegError
 from LiverSegSSLPanel.task import Task
+from LiverSegSSLPanel.timers import Timer
 
 POLL_MS = 20
 
@@ -22,9 +21,7 @@ class TaskWatch:
     def __init__(self, failed: Callable[[str], None]) -> None:
         self._failed = failed
         self._followed: list[tuple[Task[Any], Callable[[Any], None] | None, Callable[[str], None]]] = []
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
-        self._timer.connect("timeout()", self._poll)
+        self._timer = Timer(self._poll, POLL_MS)
 
     def follow(
         self,
@@ -53,7 +50,7 @@ class TaskWatch:
     def cleanup(self) -> None:
         """The panel goes."""
         self.forget()
-        self._timer.disconnect("timeout()", self._poll)
+        self._timer.cleanup()
 
     def _poll(self) -> None:
         for followed in list(self._followed):
