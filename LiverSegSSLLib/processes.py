@@ -23,7 +23,9 @@ def has_ended(name: str) -> bool | None:
     if host != socket.gethostname() or not (pid.isdigit() and start.isdigit()):
         return None
     try:
-        return abs(_started(int(pid)) - int(start)) > _CLOCK_SECONDS
+        # One that has ended and whose parent has not taken notice yet is still listed.
+        ended = psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+        return ended or abs(_started(int(pid)) - int(start)) > _CLOCK_SECONDS
     except psutil.NoSuchProcess:
         return True
 
