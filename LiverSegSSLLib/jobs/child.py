@@ -1,8 +1,8 @@
 """The child process of a job: ``python -m LiverSegSSLLib.jobs.child``, the job as a line on standard input.
 
 Standard output carries events and nothing else; what libraries print goes to standard error, which the parent
-keeps as the log. When standard input closes, the parent has died and the whole process group ends with it, unless the
-job is detached.
+keeps as the log. When standard input closes, the parent has died and the job ends with all that it has started, unless
+it is detached.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from LiverSegSSLLib.errors import Cancelled, LiverSegError
 from LiverSegSSLLib.events import Event, Reporter
+from LiverSegSSLLib.jobs.ending import MARK, end_with_me
 from LiverSegSSLLib.jobs.job import Job, event_line
 
 
@@ -39,8 +40,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     began = {"state": "running", "pid": os.getpid(), "host": socket.gethostname(), "time": time.time()}
+    began["mark"] = os.environ.get(MARK, "")
     reporter.send(Event("state", job.verb, "", began))
     code, state = run(job, reporter)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it has ended; what follows is soon done
+    end_with_me()
     reporter.send(Event("state", job.verb, "", {"state": state, "exit_code": code, "time": time.time()}))
     return code
 
@@ -102,19 +106,15 @@ def _die_with_parent() -> None:
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        _kill_group()
+        end_with_me(polite=True)
+        time.sleep(1.0)  # for what is under way in the main thread, which has been asked to end too
+        os._exit(137)
 
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
 def _stop(signum: int, frame: Any) -> None:
     raise Cancelled("stopped by the user")
-
-
-def _kill_group() -> None:
-    if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(137)
 
 
 if __name__ == "__main__":

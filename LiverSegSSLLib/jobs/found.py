@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from LiverSegSSLLib.events import Event
+from LiverSegSSLLib.jobs.ending import end_marked, kill_tree
 from LiverSegSSLLib.jobs.job import Job, event_line, parse_event
-from LiverSegSSLLib.jobs.runner import kill_tree, log_tail
+from LiverSegSSLLib.jobs.runner import log_tail
 
 _CLOCK_S = 60.0
 """The start of a process is reckoned from the clock, which may have been set since."""
@@ -118,7 +119,7 @@ def find_jobs(folder: Path) -> list[FoundJob]:
 
 def end_abandoned(folder: Path) -> list[Path]:
     """The folders of jobs of this computer that ended without a word, because they were killed. Each is given its last
-    word, so that it is found once."""
+    word, so that it is found once, and what it left running ends."""
     ended = []
     for record in sorted(folder.glob("*/job.json")):
         events = record.with_name("events.jsonl")
@@ -130,6 +131,7 @@ def end_abandoned(folder: Path) -> list[Path]:
                 continue
         except (OSError, ValueError, KeyError, TypeError):  # of another version
             continue
+        end_marked(str(began.get("mark", "")))
         word = Event("state", job.verb, "", {"state": "failed", "exit_code": -9, "time": time.time()})
         with events.open("a", encoding="utf-8") as file:
             file.write("\n" + event_line(word) + "\n")  # the line before may have been cut

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from LiverSegSSLLib.engine import Child, Folders, environment, resolved_device
 from LiverSegSSLLib.errors import BadInputError, JobError, LiverSegError
 from LiverSegSSLLib.events import SILENT, Event, Reporter
 from LiverSegSSLLib.jobs.executors import usable_cores
+from LiverSegSSLLib.jobs.scratch import scratch_folder
 from LiverSegSSLLib.predict.settings import DEFAULTS, PredictionSettings
 
 MOST_AT_ONCE = 4
@@ -124,13 +124,13 @@ def _run(
         else:
             report.send(event)
 
-    with tempfile.TemporaryDirectory(prefix="liversegssl-") as place, ExitStack() as started:
+    with scratch_folder() as place, ExitStack() as started:
         children = []
         for number, specification in enumerate(specifications):
-            path, log = Path(place) / f"predict {number}.json", Path(place) / f"predict {number}.log"
+            path, log = place / f"predict {number}.json", place / f"predict {number}.log"
             write_json(path, specification)
             # The model is found by its folder; nnU-Net's own folders are not used in prediction.
-            variables = environment(Folders(Path(place)), int(specification["threads"]))
+            variables = environment(Folders(place), int(specification["threads"]))
             children.append(Child("LiverSegSSLLib.predict.child", path, log, variables, tell))
             started.callback(children[-1].stop)
         codes = [child.wait() for child in children]

@@ -53,3 +53,45 @@ def pool(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
     with open_executor("local", 1) as executor:
         executor.submit(sleep_in_worker, parameters["marker"]).result()
     return {}
+
+
+_STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+_BREEDER = f"""
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(100):
+    subprocess.Popen([sys.executable, "-S", "-c", "{_STUBBORN}"])
+    time.sleep(0.2)
+time.sleep(300)
+"""
+_LEAVING = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(300)"], start_new_session=True)
+"""
+
+
+def sprawl(parameters: dict[str, Any], report: Reporter) -> dict[str, Any]:
+    """All that makes a family hard to end: who does not listen, who leaves the session, orphans, one that goes on
+    having children, workers; and shares memory, a temporary folder and a file half written meanwhile."""
+    from multiprocessing.shared_memory import SharedMemory
+
+    from LiverSegSSLLib.atomic import writing
+    from LiverSegSSLLib.jobs.executors import open_executor
+    from LiverSegSSLLib.jobs.scratch import scratch_folder
+
+    folder = Path(parameters["folder"])
+    subprocess.Popen([sys.executable, "-S", "-c", _STUBBORN])
+    subprocess.Popen([sys.executable, "-S", "-c", _STUBBORN], start_new_session=True)
+    subprocess.run([sys.executable, "-S", "-c", _LEAVING], check=True)
+    subprocess.Popen([sys.executable, "-S", "-c", _BREEDER])
+    shared = SharedMemory(create=True, size=1 << 16)
+    with scratch_folder() as scratch, writing(folder / "result.txt") as half, open_executor("local", 2) as executor:
+        half.write_text("half")
+        waiting = [executor.submit(sleep_in_worker, str(folder / f"worker {number}")) for number in range(2)]
+        while not all((folder / f"worker {number}").is_file() for number in range(2)):
+            time.sleep(0.02)
+        (folder / "ready.tmp").write_text(f"{os.getpid()}\n{shared.name}\n{scratch}\n{half}\n")
+        (folder / "ready.tmp").rename(folder / "ready")
+        for one in waiting:
+            one.result()
+    return {}
