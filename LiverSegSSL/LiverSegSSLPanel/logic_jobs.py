@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from LiverSegSSLLib.rounds.session import Session
 
 
+_REPORTING = ("run", "report")
+"""Verbs that write a report."""
+
+
 class JobLogic(CohortLogic):
     """Each method starts a job in a process of its own and returns it.
 
@@ -38,6 +42,8 @@ class JobLogic(CohortLogic):
         self.python = python
         self.device = device
         self.workers = workers
+        self.pseudonyms = False
+        """Whether reports call studies by pseudonyms instead of their keys."""
         self.jobs: list[RunningJob] = []
         """Jobs that were started here, oldest first."""
 
@@ -202,6 +208,8 @@ class JobLogic(CohortLogic):
 
         folder = job_folder(self.workspace, verb.split("_")[0])
         given = self._parameters(**parameters)
+        if self.pseudonyms and verb in _REPORTING:
+            given["pseudonyms"] = True
         return self._keep(start_job(verb, given, folder, self.python, module, detached=module == VERBS))
 
     def _parameters(self, **parameters: Any) -> dict[str, Any]:

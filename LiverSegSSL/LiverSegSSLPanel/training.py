@@ -22,8 +22,8 @@ KINDS: tuple[Kind, ...] = ("expert", "corrected", "accepted", "chosen", "left_ou
 """What a case is to a training. ``chosen``: its proposal was chosen; ``left_out``: it has one that was not, or that was
 rejected; ``unlabelled``: it has none."""
 
-_HERE = frozenset({"device", "workers"})
-"""Parameters of a job that say where it runs, not what it does."""
+_HERE = frozenset({"device", "workers", "pseudonyms"})
+"""Parameters of a job that say where it runs and what its report is like, not what it does."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import ctk
 import qt
 from slicer.i18n import tr as _
 
+from LiverSegSSLPanel import settings
 from LiverSegSSLPanel.notices import Notice
 from LiverSegSSLPanel.propose_words import outcome
 from LiverSegSSLPanel.proposing import entries
@@ -19,6 +20,7 @@ from LiverSegSSLPanel.sections.model_choice import ModelChoice
 from LiverSegSSLPanel.sections.result_tables import fill, label_columns, label_rows, measure_columns, measure_rows
 from LiverSegSSLPanel.sections.section import Section, follow_path
 from LiverSegSSLPanel.sections.task_watch import TaskWatch
+from LiverSegSSLPanel.timers import Timer
 
 if TYPE_CHECKING:
     from LiverSegSSLPanel.jobs import RunningJob
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _SETTLE_MS = 150
 _LABELS = ""
+_PSEUDONYMS = "pseudonyms"
+"""Key of the setting."""
 
 
 class ResultsSection(Section):
@@ -48,14 +52,13 @@ class ResultsSection(Section):
         self.predicting.adopt(("predict",), self._predicted)
         self.export = ExportBox(self.panel, ui, self.say, self.telling)
         ui.truthPath.filters = ctk.ctkPathLineEdit.Dirs
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLE_MS)
-        self._timer.connect("timeout()", self._refresh)
+        self._timer = Timer(self._refresh, _SETTLE_MS, once=True)
         ui.predictButton.connect("clicked()", self._predict)
         ui.evaluateButton.connect("clicked()", self._evaluate)
         ui.reportButton.connect("clicked()", self._report)
         ui.openButton.connect("clicked()", self._open_report)
+        ui.pseudonymsBox.checked = self.panel.logic.pseudonyms = settings.read_flag(_PSEUDONYMS)
+        ui.pseudonymsBox.connect("toggled(bool)", self._take_pseudonyms)
         follow_path(ui.truthPath, self._truth_typed)
         ui.shownBox.connect("currentIndexChanged(int)", self._show_table)
         ui.resultsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -73,8 +76,7 @@ class ResultsSection(Section):
         self._study_changed()
 
     def cleanup(self) -> None:
-        self._timer.stop()
-        self._timer.disconnect("timeout()", self._refresh)
+        self._timer.cleanup()
         self.export.cleanup()
         self.tasks.cleanup()
 
@@ -85,7 +87,7 @@ class ResultsSection(Section):
     @property
     def busy(self) -> bool:
         """Whether it is still finding out what there is."""
-        return bool(self._timer.active) or self.tasks.busy
+        return self._timer.active or self.tasks.busy
 
     # --- what there is ------------------------------------------------------------------------------------------
 
@@ -211,6 +213,10 @@ class ResultsSection(Section):
 
     def _report(self) -> None:
         self._start(self.reporting, lambda: self.panel.logic.report(self.panel.parameters.recipe), self._measured)
+
+    def _take_pseudonyms(self, checked: bool) -> None:
+        self.panel.logic.pseudonyms = checked
+        settings.write(_PSEUDONYMS, checked)
 
     def _start(self, view: JobView, start: Any, ended: Any) -> None:
         if not view.running:
