@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,8 @@ def doctor(data: Path | None, workspace: Path | None) -> int:
 
     show_result("doctor", {"tables": [computer_table()]})
     place = workspace or (default_workspace(data) if data is not None else None)
+    if data is not None and data.exists():
+        show_result("doctor", _memory(data, place))
     if place is None:
         return 0
     if not place.is_dir():
@@ -26,3 +29,18 @@ def doctor(data: Path | None, workspace: Path | None) -> int:
     table, broken = workspace_table(place)
     show_result("doctor", {"tables": [table]})
     return 1 if broken else 0
+
+
+def _memory(data: Path, place: Path | None) -> dict[str, Any]:
+    """What jobs on DATA need; a cohort that cannot be opened has its own word for it."""
+    from LiverSegSSLLib.cohort.index import open_cohort
+    from LiverSegSSLLib.errors import LiverSegError
+    from LiverSegSSLLib.rounds.memory import memory_table
+    from LiverSegSSLLib.rounds.places import Places
+
+    # A workspace is not begun here.
+    cache = Places(place, "").index if place is not None and place.is_dir() else None
+    try:
+        return {"tables": [memory_table(open_cohort(data, cache=cache), cache)]}
+    except LiverSegError as error:
+        return {"lines": [f"Memory for a job: not known, because the cohort cannot be opened ({error})"]}

@@ -62,6 +62,7 @@ def predict(
     threads: int = 0,
     stage: str = "predict",
     report: Reporter = SILENT,
+    most: int = MOST_AT_ONCE,
 ) -> tuple[PredictionResult, ...]:
     """Segment every task's image; masks and probabilities lie on the image's own grid, in its file shape.
 
@@ -70,6 +71,7 @@ def predict(
     :param held_out: case id → fold; those cases are predicted by that fold alone, which has not seen their pseudo
         label (the out-of-fold rule).
     :param threads: processor cores; 0: those of this machine.
+    :param most: processes side by side, at most :data:`MOST_AT_ONCE`.
     :return: one result a task, in the order of the tasks. A case that cannot be read has a ``failure``.
     :raises BadInputError: not a model, or it lacks a fold.
     :raises JobError: the process ended unexpectedly.
@@ -81,7 +83,7 @@ def predict(
     cases = sorted((_case(task, folds, held_out or {}) for task in tasks), key=lambda case: str(case["folds"]))
     device, threads = resolved_device(device), threads or usable_cores()
     # Resampling takes one core however many there are: cases side by side, each with its share of the cores.
-    at_once = max(1, min(threads, MOST_AT_ONCE, len(cases) // FEWEST_CASES)) if device == "cpu" else 1
+    at_once = max(1, min(threads, most, MOST_AT_ONCE, len(cases) // FEWEST_CASES)) if device == "cpu" else 1
     specification = {
         "model": str(model_folder.absolute()),
         "settings": asdict(settings),

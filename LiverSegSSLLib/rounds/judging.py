@@ -10,6 +10,7 @@ from typing import Any
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.jobs.executors import map_cases
 from LiverSegSSLLib.labels.label import Label, LabelState
+from LiverSegSSLLib.rounds.memory import SCORE
 from LiverSegSSLLib.rounds.session import Session
 from LiverSegSSLLib.score.evidence import Evidence, Scorer
 from LiverSegSSLLib.score.registry import judge, make_scores
@@ -40,7 +41,8 @@ def judge_labels(session: Session, labels: Sequence[Label], stage: str) -> dict[
             scorers,
         )
     if items:
-        with session.executor(len(items)) as (executor, _):
+        images = [session.cohort.case(label.case_id).image for label in labels]
+        with session.executor(len(items), SCORE, images) as (executor, _):
             session.scores.update(map_cases(executor, _judge, items, stage, session.report))
     return {label.id: session.scores[label.id] for label in labels}
 

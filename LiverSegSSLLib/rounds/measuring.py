@@ -8,6 +8,7 @@ from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.evaluate.masks import MaskPair, evaluate_masks
 from LiverSegSSLLib.evaluate.tables import summarise, write_csv
 from LiverSegSSLLib.labels.label import Label, LabelState
+from LiverSegSSLLib.rounds.memory import EVALUATE
 from LiverSegSSLLib.rounds.session import Session
 from LiverSegSSLLib.types import MetricRow
 
@@ -35,7 +36,7 @@ def evaluate_run(session: Session) -> dict[str, Any]:
     ]
 
     def work() -> dict[str, Any]:
-        with session.executor(len(pairs)) as (executor, _):
+        with session.executor(len(pairs), EVALUATE, [pair.case.image for pair in pairs]) as (executor, _):
             evaluation = evaluate_masks(pairs, executor, in_distribution=seen or None, report=session.report)
         write_csv(evaluation.rows, session.places.metrics)
         return {"measured": len(evaluation.rows), "problems": [str(problem) for problem in evaluation.problems]}

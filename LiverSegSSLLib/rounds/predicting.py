@@ -14,9 +14,10 @@ from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label
-from LiverSegSSLLib.predict.predict import PredictionTask, predict
+from LiverSegSSLLib.predict.predict import MOST_AT_ONCE, PredictionTask, predict
 from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.rounds.exporting import write_masks
+from LiverSegSSLLib.rounds.memory import PREDICT, processes_for
 from LiverSegSSLLib.rounds.proposing import add_proposal
 from LiverSegSSLLib.rounds.recipe import NETWORK
 from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
@@ -155,6 +156,9 @@ def _predicted(
         threads=usable_cores(),
         stage=stage,
         report=session.report,
+        most=processes_for(
+            PREDICT, [case.image for case in waiting], min(usable_cores(), MOST_AT_ONCE), report=session.report
+        ),
     )
     outcomes = {result.case_id: result for result in results}
     for case in waiting:

@@ -156,7 +156,7 @@ def _from_supports(session: Session, step: _Step) -> dict[str, Label]:
     if not work:
         return added
     at_once = min(len(work), proposer.most_processes() or len(work))
-    with session.executor(at_once) as (executor, threads):
+    with session.executor(at_once, step.how.method, [case.image for case in step.targets]) as (executor, threads):
         from LiverSegSSLLib.jobs.executors import map_cases
 
         items = {case_id: (*arguments, threads) for case_id, arguments in work.items()}

@@ -26,6 +26,7 @@ from LiverSegSSLLib.evaluate.report.render import write_report
 from LiverSegSSLLib.evaluate.tables import read_csv, summarise
 from LiverSegSSLLib.labels.label import Label
 from LiverSegSSLLib.rounds.measuring import FINAL, labelled_sources
+from LiverSegSSLLib.rounds.memory import REPORT
 from LiverSegSSLLib.rounds.overview import phase_table
 from LiverSegSSLLib.rounds.pseudonyms import AS_THEY_ARE, Names, hidden_names
 from LiverSegSSLLib.rounds.reviewing import review_queue
@@ -67,7 +68,7 @@ def write_run_report(session: Session) -> Path:
         problems=names.problems(session.cohort.problems),
     )
     session.report.info("drawing the report", "report")
-    with session.executor(max(1, len(pictures))) as (executor, _):
+    with session.executor(max(1, len(pictures)), REPORT, [picture.image for picture in pictures]) as (executor, _):
         write_report(report, session.places.report, executor)
     one_study = _one_study(pictures)
     if one_study:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,7 @@ from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.jobs.executors import open_executor, usable_cores
 from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.rounds.memory import processes_for
 from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.recipe import Recipe
 from LiverSegSSLLib.rounds.state import RunState
@@ -70,10 +71,15 @@ class Session:
         return path if path.is_file() else None
 
     @contextmanager
-    def executor(self, items: int) -> Iterator[tuple[Executor, int]]:
-        """An executor for ``items`` pieces of work, and the threads that each may use."""
+    def executor(self, items: int, step: str, images: Iterable[Path]) -> Iterator[tuple[Executor, int]]:
+        """An executor for ``items`` pieces of work, and the threads that each may use.
+
+        :param step: which work, see :func:`~LiverSegSSLLib.rounds.memory.processes_for`; ``images``: that it is on.
+        """
         cores = usable_cores()
         workers = max(1, min(self.workers or cores, items))
+        if self.where == "local":
+            workers = processes_for(step, images, workers, asked=bool(self.workers), report=self.report)
         with open_executor(self.where, workers) as executor:
             yield executor, max(1, cores // workers)
 

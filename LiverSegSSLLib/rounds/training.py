@@ -9,12 +9,15 @@ from typing import Any
 from LiverSegSSLLib.cohort.study import Case
 from LiverSegSSLLib.errors import TrainingError
 from LiverSegSSLLib.events import Reporter
+from LiverSegSSLLib.jobs.executors import usable_cores
 from LiverSegSSLLib.labels.label import Label, LabelState
 from LiverSegSSLLib.learn.cases import Role, TrainingCase
 from LiverSegSSLLib.learn.methods import SUPERVISED
 from LiverSegSSLLib.learn.train import TrainSpec, train
 from LiverSegSSLLib.learn.warm_start import CATALOGUE, find_origin
 from LiverSegSSLLib.rounds.damaged import damaged_inside
+from LiverSegSSLLib.rounds.equipment import torch_device
+from LiverSegSSLLib.rounds.memory import TRAIN, processes_for
 from LiverSegSSLLib.rounds.session import Session, checksums, fingerprint
 
 
@@ -64,6 +67,7 @@ def train_round(session: Session, round_number: int) -> dict[str, Any]:
                 network=learn.network,
                 seed=session.recipe.seed,
                 device=session.device,
+                parallel_folds=_folds_at_once(session),
                 init=session.places.workspace / warm["model"] if warm else initial_weights(session),
             ),
             session.report,
@@ -165,6 +169,15 @@ def last_model(session: Session) -> tuple[Path, dict[str, Any]]:
         if output is not None:
             return session.places.workspace / output["model"], output
     raise TrainingError("has no trained model yet", session.places.run_folder, "run liversegssl train, or give --model")
+
+
+def _folds_at_once(session: Session) -> int:
+    """Fewer than there are cores where memory is short; 0: as many as usual, as on a GPU."""
+    if session.device != "cpu" and torch_device()["kind"] != "cpu":
+        return 0
+    wanted = min(usable_cores(), session.recipe.learn.folds)
+    fits = processes_for(TRAIN, [case.image for case in trained_on(session)], wanted, report=session.report)
+    return fits if fits < wanted else 0
 
 
 def _unlabelled(session: Session, labelled: set[str]) -> list[Case]:
