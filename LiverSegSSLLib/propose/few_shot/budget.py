@@ -10,11 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
-from LiverSegSSLLib.propose.few_shot.memory import SupportMemory
-
 if TYPE_CHECKING:
+    from LiverSegSSLLib.propose.few_shot.memory import SupportMemory
     from LiverSegSSLLib.propose.few_shot.predictor import TensorVideoPredictor
 
 FEATURES_SHARE = 0.5
@@ -58,6 +55,8 @@ def chain_bytes(network: TensorVideoPredictor, frames: int, insertions: float, *
     :param insertions: chains, on average, that share what is computed from them.
     :param factored: how memory is attended to; else keys and values of the whole memory are laid out for each chain.
     """
+    import torch
+
     tokens, hidden, channels = network.sam_image_embedding_size**2, network.hidden_dim, network.mem_dim
     layers = network.memory_attention.layers
     wide = layers[0].linear1.out_features
