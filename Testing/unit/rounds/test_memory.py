@@ -14,9 +14,10 @@ from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.jobs.job import Job
 from LiverSegSSLLib.jobs.runner import start
 from LiverSegSSLLib.rounds import memory
-from LiverSegSSLLib.rounds.memory import NEEDS, TRANSFER, available_mib, memory_table, processes_for, voxels_of
+from LiverSegSSLLib.rounds.memory import NEEDS, PREDICT, TRANSFER, available_mib, memory_table, processes_for, voxels_of
 from Testing.bad_input.place import Place, write_sound_cohort
 from Testing.benchmarks.meter import MemoryMeter
+from Testing.untrained_model import write_untrained_model
 
 steps = st.sampled_from(sorted(NEEDS))
 voxels = st.integers(0, 2**29)
@@ -95,10 +96,17 @@ def test_doctor_tells_what_jobs_need_and_what_to_do(place: Place, capsys: pytest
     assert "the cohort cannot be opened" in said.out and "Traceback" not in said.out + said.err
 
 
-def test_a_small_job_stays_below_what_is_predicted(place: Place) -> None:
+@pytest.mark.parametrize("step", [TRANSFER, PREDICT])
+def test_a_small_job_stays_below_what_is_predicted(place: Place, tmp_path: Path, step: str) -> None:
     size = voxels_of(case.image for case in open_cohort(place.data).cases())
-    parameters = {"data": str(place.data), "workspace": str(place.workspace), "method": "transfer", "workers": 1}
-    handle = start(Job("propose", parameters))
+    parameters = {"data": str(place.data), "workspace": str(place.workspace), "workers": 1, "device": "cpu"}
+    if step == TRANSFER:
+        job = Job("propose", {**parameters, "method": TRANSFER})
+    else:
+        (tmp_path / "model").mkdir()
+        model = write_untrained_model(tmp_path / "model", 1)
+        job = Job("predict", {**parameters, "model": str(model)})
+    handle = start(job)
     with MemoryMeter(handle.process.pid, times_a_second=20) as meter:
         assert handle.wait(300) == 0, handle.tail
-    assert 50 < meter.peak_mib < NEEDS[TRANSFER].mib(size, 1)
+    assert 50 < meter.peak_mib < NEEDS[step].mib(size, 1)
