@@ -8,7 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,13 @@ def writing(path: Path, suffix: str = "") -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)  # colleagues open a workspace too
         temporary.replace(path)
+    except OSError as error:  # not all of them say where
+        if error.filename in (None, str(temporary)) and error.errno is not None:
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the place that has just refused
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -62,6 +67,35 @@ def copy_file(source: Path, path: Path) -> None:
     """Copy a file's content."""
     with writing(path) as temporary:
         shutil.copyfile(source, temporary)
+
+
+class LogFile:
+    """Lines at the end of a file. One that cannot be written loses them and stops nothing: who reads a pipe into it
+    must go on reading, or the process at its other end stands still."""
+
+    def __init__(self, path: Path) -> None:
+        self._path: Path | None = path
+
+    def write(self, line: str) -> None:
+        """Add a line, which ends in a line break."""
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError:
+            self._path = None
+
+
+def probe(folder: Path) -> None:
+    """Write a file and remove it.
+
+    :raises OSError: the folder cannot be written in, or its disk has less than 1 MiB left.
+    """
+    with writing(folder / "probe") as temporary:
+        temporary.write_bytes(bytes(1 << 20))
+    (folder / "probe").unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from LiverSegSSLLib.errors import LiverSegError, TrainingError
+from LiverSegSSLLib.atomic import LogFile
+from LiverSegSSLLib.errors import LiverSegError, TrainingError, place_error
 from LiverSegSSLLib.events import Event, Reporter
 
 EVENT_MARK = "@liversegssl "
@@ -159,19 +160,18 @@ class Child:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        with self.log.open("a", encoding="utf-8") as log:
-            for line in self.process.stdout:
-                event = _parse(line)
-                if event is None:
-                    self._tail.append(line.rstrip())
-                    log.write(line)
-                    log.flush()
-                elif event.kind == "result":
-                    self.result = event.data
-                elif event.kind == "error":
-                    self.error = event
-                else:
-                    self._on_event(event)
+        log = LogFile(self.log)
+        for line in self.process.stdout:
+            event = _parse(line)
+            if event is None:
+                self._tail.append(line.rstrip())
+                log.write(line)
+            elif event.kind == "result":
+                self.result = event.data
+            elif event.kind == "error":
+                self.error = event
+            else:
+                self._on_event(event)
 
 
 def _parse(line: str) -> Event | None:
@@ -223,6 +223,9 @@ def trainer_class(name: str) -> Any:
 
 def child_failed(report: Reporter, stage: str, error: Exception) -> int:
     """Tell the parent why the child ends; a defect of ours also leaves its traceback in the log. The exit code."""
+    if isinstance(error, OSError) and error.errno is not None:  # a file system that refuses: full, read-only, gone
+        traceback.print_exc()
+        error = place_error(error)
     if isinstance(error, LiverSegError):
         data = {"where": error.where, "remedy": error.remedy, "what": error.what, "kind": type(error).__name__}
         report.send(Event("error", stage, str(error), {**data, "exit_code": error.exit_code}))

@@ -1,6 +1,18 @@
 """What goes wrong, in one line a user can act on: what, where, what to do."""
 
+import errno
+import os
 from pathlib import Path
+
+_NO_ANSWER = frozenset(
+    getattr(errno, name)
+    for name in ("EIO", "ESTALE", "ENOTCONN", "ENODEV", "ENXIO", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "EREMOTEIO")
+    if hasattr(errno, name)
+)
+"""What an operating system says of a disk or share that is gone."""
+
+_NO_ROOM = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name))
+_NO_RIGHT = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
 
 
 def one_line(text: str) -> str:
@@ -79,6 +91,38 @@ class TrainingError(LiverSegError):
 
 class JobError(LiverSegError):
     """A job's process failed."""
+
+
+class PlaceError(LiverSegError):
+    """A disk, share or folder refuses to be read or written. Nothing is wrong with what lies there."""
+
+
+def place_error(error: OSError, where: Path | str | None = None) -> PlaceError:
+    """What a file system has refused, with what to do about it.
+
+    :param where: what was read or written, if the error does not say so itself.
+    """
+    remedy = "the same command goes on from here"
+    if error.errno in _NO_ANSWER:
+        remedy = f"see that the disk or network share is there again; {remedy}"
+    elif error.errno in _NO_ROOM:
+        remedy = f"make room on its disk; {remedy}"
+    elif error.errno in _NO_RIGHT:
+        remedy = f"see that you may write there, or choose another folder; {remedy}"
+    what = error.strerror or str(error) or type(error).__name__
+    name = error.filename2 or error.filename  # of two, what was written
+    return PlaceError(what, os.fsdecode(name) if isinstance(name, str | bytes) else where, remedy)
+
+
+def require_answering(error: BaseException, where: Path | str) -> None:
+    """Raise unless an error says something of the file rather than of the disk or share it lies on.
+
+    A file that cannot be reached now must not be taken for one that is damaged: that would be remembered.
+
+    :raises PlaceError: the disk or share does not answer.
+    """
+    if isinstance(error, OSError) and error.errno in _NO_ANSWER:
+        raise place_error(error, where) from error
 
 
 class Cancelled(LiverSegError):

@@ -8,7 +8,7 @@ import sys
 import click
 
 from LiverSegSSLLib import __version__
-from LiverSegSSLLib.errors import LiverSegError, one_line
+from LiverSegSSLLib.errors import LiverSegError, place_error
 
 VERBS = {
     "run": "The whole loop: propose, score, select, train, predict, evaluate, report. Resumable.",
@@ -86,8 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         click.secho(f"Error: {error}", err=True, fg="red")
         return error.exit_code
     except OSError as error:  # a file system that refuses: full, read-only, gone
-        where = f"{error.filename}: " if error.filename else ""
-        click.secho(f"Error: {one_line(f'{where}{error.strerror or error}')}", err=True, fg="red")
+        click.secho(f"Error: {place_error(error)}", err=True, fg="red")
         return 1
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from LiverSegSSLLib.atomic import write_text
-from LiverSegSSLLib.errors import ImageError
+from LiverSegSSLLib.errors import ImageError, require_answering
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.volume import Geometry, read_header, read_volume, require_whole
 
@@ -84,7 +84,8 @@ class FactsReader:
     def _one(self, path: Path, voxels: bool) -> Facts:
         try:
             status = path.stat()
-        except (OSError, ValueError):  # a name may hold what none can: a null byte
+        except (OSError, ValueError) as error:  # a name may hold what none can: a null byte
+            require_answering(error, path)
             return Facts(None, "there is no such file", "check the link or the path")
         key = path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)
         known = self._known.get(key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LiverSegSSLLib.cohort.study import Problem
+from LiverSegSSLLib.errors import require_answering
 from LiverSegSSLLib.volume import is_image_name
 
 DEEPEST = 6
@@ -57,6 +58,7 @@ def scan(root: Path) -> Scan:
             with os.scandir(folder) as found:
                 entries = sorted((entry for entry in found), key=lambda entry: entry.name)
         except OSError as error:
+            require_answering(error, folder)
             problems.append(Problem(str(folder), f"cannot be opened ({error.strerror})", "check the permissions", True))
             continue
         if any(entry.name == WORKSPACE_MARKER for entry in entries):

@@ -16,9 +16,11 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import IO, Any
 
-from LiverSegSSLLib.errors import Cancelled, LiverSegError
+from LiverSegSSLLib.atomic import probe
+from LiverSegSSLLib.errors import Cancelled, JobError, LiverSegError, TrainingError, place_error
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.jobs.ending import MARK, end_with_me
 from LiverSegSSLLib.jobs.job import Job, event_line
@@ -58,17 +60,38 @@ def run(job: Job, reporter: Reporter) -> tuple[int, str]:
         reporter.send(Event("error", job.verb, str(stop), {"exit_code": stop.exit_code}))
         return stop.exit_code, "cancelled"
     except LiverSegError as error:
-        where, remedy = error.where, error.remedy
-        data = {"where": where, "remedy": remedy, "exit_code": error.exit_code}
-        reporter.send(Event("error", job.verb, str(error), data))
-        return error.exit_code, "failed"
-    except Exception as error:  # a defect of ours: the user gets one line, the log the traceback
+        fault = _fault_of_place(job, error) if isinstance(error, TrainingError | JobError) else None
+        return _failed(job, reporter, fault or error)
+    except Exception as error:
         traceback.print_exc()
+        fault = _fault_of_place(job, error)
+        if fault is not None:
+            return _failed(job, reporter, fault)
+        # A defect of ours: the user gets one line, the log has the traceback.
         message = f"unexpected {type(error).__name__}: {error}"
         reporter.send(Event("error", job.verb, message, {"exit_code": 1, "unexpected": True}))
         return 1, "failed"
     reporter.send(Event("result", job.verb, "", result))
     return int(result.get("exit_code", 0)), "done"
+
+
+def _failed(job: Job, reporter: Reporter, error: LiverSegError) -> tuple[int, str]:
+    data = {"where": error.where, "remedy": error.remedy, "exit_code": error.exit_code}
+    reporter.send(Event("error", job.verb, str(error), data))
+    return error.exit_code, "failed"
+
+
+def _fault_of_place(job: Job, error: Exception) -> LiverSegError | None:
+    """What a disk or share refuses, if that is why a job has failed: libraries tell it in words of their own."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return place_error(error, job.parameters.get("workspace"))
+    workspace = Path(job.parameters.get("workspace", ""))
+    try:
+        if workspace.is_absolute() and workspace.is_dir():
+            probe(workspace)
+    except OSError as refusal:
+        return place_error(refusal, workspace)
+    return None
 
 
 class _Sink:

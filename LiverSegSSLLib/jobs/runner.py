@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from LiverSegSSLLib.atomic import LogFile
 from LiverSegSSLLib.errors import JobError
 from LiverSegSSLLib.events import Event
 from LiverSegSSLLib.jobs.ending import MARK, end_marked, kill_tree, new_mark
@@ -106,17 +107,11 @@ class Handle:
                 self._events.put(event)
 
     def _read_log(self, stream: IO[str]) -> None:
-        log = None
-        if self.job.folder is not None:
-            self.job.folder.mkdir(parents=True, exist_ok=True)
-            log = (self.job.folder / LOG).open("a", encoding="utf-8")
+        log = None if self.job.folder is None else LogFile(self.job.folder / LOG)
         for line in stream:
             self._tail = [*self._tail[-(_TAIL_LINES - 1) :], line.rstrip("\n")]
             if log is not None:
                 log.write(line)
-                log.flush()
-        if log is not None:
-            log.close()
 
 
 def start(job: Job, python: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Handle:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from LiverSegSSLLib.atomic import write_json
 from LiverSegSSLLib.cohort.scan import WORKSPACE_MARKER
-from LiverSegSSLLib.errors import WorkspaceError
+from LiverSegSSLLib.errors import WorkspaceError, require_answering
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def read_marker(workspace: Path) -> Marker | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        require_answering(error, path)
         what = f"the workspace's marker is damaged ({type(error).__name__})"
         raise WorkspaceError(what, path, "delete this one file; it is made again from the ledger") from None
 

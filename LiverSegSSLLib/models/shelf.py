@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from LiverSegSSLLib.errors import WeightsError
+from LiverSegSSLLib.errors import PlaceError, WeightsError, place_error
 from LiverSegSSLLib.events import SILENT, Reporter
 from LiverSegSSLLib.models.arrival import checked, recognise
 from LiverSegSSLLib.models.catalogue import Weights, find, megabytes, weights_catalogue
@@ -232,7 +232,7 @@ class Shelf:
                 lock.acquire()
         except OSError as error:  # filelock's Timeout is one too
             what = f"cannot be written to ({error.strerror or error})"
-            raise WeightsError(what, self.folder, f"choose another folder: set {ENVIRONMENT}") from None
+            raise PlaceError(what, self.folder, f"choose another folder: set {ENVIRONMENT}") from None
         try:
             shutil.rmtree(self.folder / STAGING / name, ignore_errors=True)
             shutil.rmtree(self.folder / STAGING / f"{name}.old", ignore_errors=True)
@@ -270,6 +270,4 @@ def _copy(file: Path, part: Path) -> None:
     try:
         shutil.copyfile(file, part)
     except OSError as error:
-        raise WeightsError(
-            f"cannot be copied here ({error.strerror or error})", file, "free room, or see to its rights"
-        ) from None
+        raise place_error(error, file) from None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from LiverSegSSLLib.errors import ImageError
+from LiverSegSSLLib.errors import ImageError, require_answering
 from LiverSegSSLLib.volume.grid import Geometry
 
 MOST_VOXELS = 2**29
@@ -65,7 +65,13 @@ def checked_geometry(
 
 
 def unreadable(path: Path, reason: object) -> ImageError:
-    """The error of a file that is damaged or something else."""
+    """The error of a file that is damaged or something else.
+
+    :raises PlaceError: nothing is known of the file, because its disk or share does not answer.
+    """
+    if isinstance(reason, OSError):
+        require_answering(reason, path)
+        reason = reason.strerror or reason
     text = (str(reason) or type(reason).__name__).splitlines()[0]
     return ImageError(f"cannot be read ({text})", path, "export or copy the image again")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from LiverSegSSLLib.errors import ImageError
+from LiverSegSSLLib.errors import ImageError, require_answering
 from LiverSegSSLLib.volume.grid import Geometry, Volume, require_same_grid
 from LiverSegSSLLib.volume.limits import checked_geometry
 from LiverSegSSLLib.volume.names import IMAGE_SUFFIXES, is_image_name, is_utf8
@@ -123,7 +123,8 @@ def require_whole(path: Path, header: Header, thorough: bool = False) -> None:
 def _require_image_file(path: Path) -> None:
     try:
         there, folder = path.is_file(), path.is_dir()
-    except OSError as error:  # a name that is too long, a share that is gone
+    except OSError as error:  # a name that is too long
+        require_answering(error, path)
         raise ImageError(f"cannot be opened ({error.strerror})", path, "check the path") from None
     if folder:
         raise ImageError("is a folder", path, "give an image file")
@@ -174,9 +175,20 @@ def _by_itk(path: Path, read: Any) -> Any:
             what, remedy = "has axes that are not at right angles", "resample it onto a grid that is not sheared"
             raise ImageError(what, path, remedy) from None
         # "Reason:" gives the last error number of the system, which misleads.
+        _require_reachable(path)
         lines = [line for line in text.strip().splitlines() if not line.startswith("Reason:")]
         reason = lines[-1].split("): ")[-1].strip()
         raise ImageError(f"cannot be read ({reason})", path, "export the image again") from None
+
+
+def _require_reachable(path: Path) -> None:
+    """ITK does not say whether a file is damaged or its disk or share does not answer: then this raises."""
+    try:
+        with path.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+    except OSError as error:
+        require_answering(error, path)
 
 
 @contextmanager

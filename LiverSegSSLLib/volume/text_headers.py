@@ -73,7 +73,7 @@ def read_text_header(path: Path) -> TextHeader:
         with path.open("rb") as file:
             head = file.read(_LONGEST)
     except OSError as error:
-        raise unreadable(path, error.strerror or error) from None
+        raise unreadable(path, error) from None
     try:
         return _nrrd(path, head) if path.suffix.lower() == ".nrrd" else _metaimage(path, head)
     except KeyError as error:

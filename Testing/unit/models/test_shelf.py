@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from LiverSegSSLLib import checksum
-from LiverSegSSLLib.errors import BadInputError, WeightsError
+from LiverSegSSLLib.errors import BadInputError, PlaceError, WeightsError
 from LiverSegSSLLib.models import records
 from LiverSegSSLLib.models.shelf import Shelf, default_shelf, require_weights
 from Testing.unit.models.conftest import files_of, sam2_tensors, save, stunet_tensors
@@ -213,7 +213,7 @@ def test_a_name_that_is_not_there_gets_the_nearest(shelf):
 
 def test_a_shelf_that_cannot_be_made_says_so(entry, good, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(WeightsError, match=r"cannot be written to.*LIVERSEGSSL_MODELS"):
+    with pytest.raises(PlaceError, match=r"cannot be written to.*LIVERSEGSSL_MODELS"):
         Shelf(tmp_path / "file" / "shelf", {"tiny": entry}).import_file(good)
 
 
