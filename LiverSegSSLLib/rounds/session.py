@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from LiverSegSSLLib.cohort.study import Case, Cohort, Phase
@@ -95,17 +94,10 @@ def without_replaced(cohort: Cohort, store: LabelStore, report: Reporter) -> Coh
         for case in cohort.cases()
         if case.id in grids and not grids[case.id].same_grid(read_geometry(case.image))
     }
-    if not replaced:
-        return cohort
     remedy = "put the old image back, or begin a new workspace"
     for case_id in sorted(replaced):
         report.warn(f"{case_id}: its labels lie on another grid than its image, which is left out – {remedy}", "cohort")
-    studies = []
-    for study in cohort.studies:
-        cases = {phase: case for phase, case in study.cases.items() if case.id not in replaced}
-        if cases:
-            studies.append(replace(study, cases=MappingProxyType(cases)))
-    return replace(cohort, studies=tuple(studies))
+    return cohort.without(replaced)
 
 
 def register_experts(session: Session) -> dict[str, str]:
