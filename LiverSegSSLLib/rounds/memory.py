@@ -61,7 +61,7 @@ SCORE, TRAIN, PREDICT, EVALUATE, REPORT = "score", "train", "predict", "evaluate
 NEEDS = {
     TRANSFER: Need(130, 20, 130, 72),
     ATLAS: Need(130, 10, 620, 30),
-    SCORE: Need(150, 20, 115, 15),
+    SCORE: Need(65, 12, 105, 10),
     TRAIN: Need(110, 3, 700, 10),
     PREDICT: Need(190, 5, 620, 115, most=4),
     EVALUATE: Need(60, 5, 100, 20),
