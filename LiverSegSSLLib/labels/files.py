@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 
 from LiverSegSSLLib.atomic import is_abandoned, sync_folder, unfinished, write_json
 from LiverSegSSLLib.checksum import sha256_of
+from LiverSegSSLLib.errors import WorkspaceError
 from LiverSegSSLLib.labels.sidecar import DECISIONS, LABELS
 from LiverSegSSLLib.processes import this_process
 from LiverSegSSLLib.volume import Volume, read_volume, write_volume
@@ -22,8 +25,16 @@ from LiverSegSSLLib.volume import Volume, read_volume, write_volume
 STAGING = "staging"
 LOST = "lost+found"
 
-_OURS = re.compile(r".+\.v\d+((\.probability)?\.nii\.gz|(\.review-\d+)?\.json)|\d+\.json")
+_OURS = re.compile(r"(.+\.v\d+)(?:(?:\.probability)?\.nii\.gz|(?:\.review-\d+)?\.json)|(\d+)\.json")
 """Names of masks, probability maps and sidecars."""
+
+
+def owner_of(name: str) -> str | int | None:
+    """The id of the label that a file is about, or the number of the first decision; ``None``: it is none of ours."""
+    found = _OURS.fullmatch(Path(name).name)
+    if found is None:
+        return None
+    return found[1] or int(found[2])
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class LabelFiles:
 
     def stage(self, mask: Volume, probability: Volume | None) -> Staged:
         """Write a 0/1 mask, and a probability map in [0, 1] as bytes (p · 255), beside the labels."""
-        folder = self.workspace / STAGING / this_process()  # not self._process: we may have been forked
+        folder = self._staging()
         token = uuid.uuid4().hex
         mask_path = folder / f"{token}.nii.gz"
         write_volume(mask, mask_path, np.uint8)
@@ -59,6 +70,18 @@ class LabelFiles:
         staged.mask.rename(self._free(path))
         if staged.probability is not None and probability_path is not None:
             staged.probability.rename(self._free(probability_path))
+
+    def stage_sidecar(self, content: dict[str, Any]) -> Path:
+        """Write a large sidecar aside, before the ledger is taken for it."""
+        staged = self._staging() / f"{uuid.uuid4().hex}.json"
+        write_json(staged, content)
+        return staged
+
+    def publish_sidecar(self, staged: Path, path: str) -> None:
+        """Put a staged sidecar in place, and make that last. Call it as the last of the write transaction."""
+        target = self._free(path)
+        staged.rename(target)
+        sync_folder(target.parent)
 
     def write_sidecar(self, path: str, content: dict[str, Any]) -> None:
         """Write a sidecar, and make it and what was put beside it last. Call it as the last of the same transaction."""
@@ -89,29 +112,26 @@ class LabelFiles:
             if path is not None:
                 path.unlink(missing_ok=True)
 
-    def recover(self, known: set[str], possible: set[str]) -> tuple[list[Path], list[str]]:
-        """Move label files and sidecars without a row to ``lost+found``; call it while no other process writes.
-
-        :param known: the paths that the ledger knows.
-        :param possible: paths that a file may have and need not.
-        :returns: the files in their new place, and the known paths that have no file.
-        """
+    def listing(self) -> set[str]:
+        """All files beside labels, relative to the workspace. Nothing is asked about each: shares are slow at that."""
         root = self.workspace / LABELS
-        there = {path.relative_to(self.workspace).as_posix(): path for path in root.glob("*/*") if path.is_file()}
-        lost = [
-            path
-            for name, path in there.items()
-            if name not in known and name not in possible and _OURS.fullmatch(path.name)
-        ]
-        return [self.set_aside(path) for path in sorted(lost)], sorted(known - there.keys())
+        try:
+            with os.scandir(root) as entries:
+                folders = [entry.name for entry in entries if entry.is_dir()]
+            return {f"{LABELS}/{folder}/{name}" for folder in folders for name in _files_in(root / folder)}
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+            raise WorkspaceError(what, error.filename or root, "mend the folder's rights, or its connection") from None
 
-    def clear_staging(self) -> None:
+    def clear_staging(self, listing: Iterable[str]) -> None:
         """Remove what processes that are gone have left in staging, or half written."""
         staging = self.workspace / STAGING
         for folder in staging.iterdir() if staging.is_dir() else ():
             if is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-        for path in unfinished([*self.workspace.glob(".*"), *(self.workspace / LABELS).glob("*/.*")]):
+        for path in unfinished([*self.workspace.glob(".*"), *(self.workspace / name for name in listing)]):
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -119,6 +139,14 @@ class LabelFiles:
         for folder in (self.workspace / STAGING / self._process, self.workspace / STAGING):
             with suppress(OSError):  # not there, or another process stages in it
                 folder.rmdir()
+
+    def _staging(self) -> Path:
+        folder = self.workspace / STAGING / this_process()  # not self._process: we may have been forked
+        for _ in range(100):
+            with suppress(FileNotFoundError):  # another process has just removed the empty folder above
+                folder.mkdir(parents=True, exist_ok=True)
+                break
+        return folder
 
     def _free(self, relative: str) -> Path:
         """Where a new file belongs, with nothing there."""
@@ -139,6 +167,11 @@ class LabelFiles:
             count += 1
             target = self.workspace / LOST / f"{count}-{path.name}"
         return path.rename(target)
+
+
+def _files_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.is_file()]
 
 
 def quantise(probability: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +23,12 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     make_url,
     select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
@@ -47,6 +48,15 @@ REBUILD = "make it again from the label files: liversegssl doctor --workspace WO
 
 BUSY_SECONDS = 120.0
 """How long one process waits for another that is writing. A write takes milliseconds."""
+
+_FROZEN_SECONDS = 60
+"""After which PostgreSQL ends the transaction of a process that was frozen, or whose computer was cut off."""
+
+_POSTGRESQL = {
+    "connect_timeout": 15,
+    "options": f"-c lock_timeout={BUSY_SECONDS:.0f}s -c idle_in_transaction_session_timeout={_FROZEN_SECONDS}s",
+}
+"""For libpq."""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -155,65 +165,87 @@ class Ledger:
     def __init__(self, url: str | URL) -> None:
         try:
             self.url = make_url(url)
+            if self.url.drivername in ("postgresql", "postgres"):  # as libpq writes it; this is the driver we install
+                self.url = self.url.set(drivername="postgresql+psycopg")
             sqlite = self.url.get_backend_name() == "sqlite"
-            arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False} if sqlite else {}
+            arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False} if sqlite else _POSTGRESQL
             self._engine: Engine = create_engine(self.url, poolclass=NullPool, connect_args=arguments)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            what = f"the ledger's URL cannot be used ({error})"
-            remedy = "write it like postgresql+psycopg://user@host/database, with the driver installed"
-            raise WorkspaceError(what, None, remedy) from None
+        except ModuleNotFoundError as error:
+            what = f"the driver of the ledger's database is not installed ({error.name})"
+            raise WorkspaceError(what, None, "pip install 'psycopg[binary]', and write postgresql://") from None
+        except (ArgumentError, NoSuchModuleError, ValueError):  # which may quote it, password and all
+            what = "the ledger's URL cannot be used"
+            raise WorkspaceError(what, None, "write it like postgresql+psycopg://user@host/database") from None
         self._sqlite = sqlite
         if sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a file, not a database of a server."""
+        return self._sqlite
+
+    @property
     def where(self) -> str:
-        """The database in words, without its password."""
-        return str(self.url.database) if self._sqlite else self.url.render_as_string(hide_password=True)
+        """The database in words: no user, no password."""
+        if self._sqlite:
+            return str(self.url.database)
+        return " on ".join(filter(None, [f"database {self.url.database or 'of this user'}", self.url.host]))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that sees one moment of the ledger."""
-        with self._kind_errors(), Session(self._engine) as session:
+        engine = self._engine if self._sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._kind_errors(), Session(engine) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction that has the ledger to itself: no other process writes until it ends.
+        """A transaction that has the ledger to itself: no other process writes until it ends. So it must be short.
 
         It commits at the end of the block and is undone by an exception.
         """
         engine = self._engine.execution_options(liversegssl_write=True)
         with self._kind_errors(), Session(engine, expire_on_commit=False) as session, session.begin():
+            connection = session.connection()  # SQLite is locked as the transaction begins
             if not self._sqlite:
-                _lock_postgresql(session.connection())
+                _lock_postgresql(connection)
             yield session
 
-    def create(self, workspace_id: str, *, used: bool) -> str:
-        """Make the tables where there are none; returns the id of the workspace that the ledger belongs to.
+    def owner(self) -> str | None:
+        """The id of the workspace that the ledger belongs to; ``None``: there are no tables yet.
 
-        :param used: the workspace had a ledger before, so this must be it.
-        :raises WorkspaceError: the tables are of another version of the program, or there are none and should be.
+        :raises WorkspaceError: the tables are of another version of the program.
         """
         if self._sqlite:
             self._set_wal()
+        with self.reading() as session:
+            there = inspect(session.connection()).has_table(WorkspaceRow.__tablename__)
+            row = session.scalars(select(WorkspaceRow)).first() if there else None
+        if row is None:
+            return None
+        if row.schema_version > SCHEMA_VERSION:
+            what = f"was written by a newer LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
+            raise WorkspaceError(what, self.where, "update LiverSegSSL to open it")
+        if row.schema_version < OLDEST_VERSION:
+            what = f"was written by an older LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
+            raise WorkspaceError(what, self.where, "open it with the version that wrote it")
+        return row.id
+
+    def create(self, workspace_id: str, also: Callable[[Session], None]) -> str:
+        """Make the tables, if no other process was faster; returns the id of the workspace that they belong to.
+
+        :param also: what else belongs to it, in the same transaction.
+        """
         with self.writing() as session:
             Base.metadata.create_all(session.connection())
             row = session.scalars(select(WorkspaceRow)).first()
-            if row is None and used:
-                what = "the ledger is empty, though labels were written before"
-                raise WorkspaceError(what, self.where, f"give the URL of the right one; if it is lost: {REBUILD}")
-            if row is None:
-                row = WorkspaceRow(id=workspace_id, schema_version=SCHEMA_VERSION, created=now())
-                session.add(row)
-            if row.schema_version > SCHEMA_VERSION:
-                what = f"was written by a newer LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
-                raise WorkspaceError(what, self.where, "update LiverSegSSL to open it")
-            if row.schema_version < OLDEST_VERSION:
-                what = f"was written by an older LiverSegSSL (ledger {row.schema_version}, this knows {SCHEMA_VERSION})"
-                raise WorkspaceError(what, self.where, "open it with the version that wrote it")
-            return row.id
+            if row is not None:
+                return row.id
+            session.add(WorkspaceRow(id=workspace_id, schema_version=SCHEMA_VERSION, created=now()))
+            also(session)
+            return workspace_id
 
     def fault(self) -> str | None:
         """What is wrong with the database, in its own words; ``None``: nothing, as far as it can tell."""
@@ -228,6 +260,12 @@ class Ledger:
         except (WorkspaceError, SQLAlchemyError, ValueError) as error:
             return str(getattr(error, "orig", error)).splitlines()[0]
         return None
+
+    def is_empty(self) -> bool:
+        """Whether it has no label, or not even tables."""
+        with self.reading() as session:
+            there = inspect(session.connection()).has_table(LabelRow.__tablename__)
+            return not there or session.scalars(select(LabelRow.id).limit(1)).first() is None
 
     def go_on_counting(self, session: Session) -> None:
         """After rows were added with numbers of their own: the next number is one more than the highest.
@@ -254,7 +292,7 @@ class Ledger:
                     connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
                 return
             except WorkspaceError as error:
-                if "locked" not in error.what or time.monotonic() > deadline:
+                if "has not let go" not in error.what or time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
 
@@ -262,14 +300,19 @@ class Ledger:
     def _kind_errors(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            remedy = "check that the disk is not full, the folder can be written and the database runs"
-            raise WorkspaceError(f"the ledger cannot be used ({error.orig})", self.where, remedy) from error
-        except DatabaseError as error:
-            if "not a database" in str(error.orig) or "malformed" in str(error.orig):
-                what = f"the ledger is damaged ({error.orig})"
-                raise WorkspaceError(what, self.where, REBUILD) from error
+        except IntegrityError:
             raise
+        except DatabaseError as error:
+            said = str(error.orig)
+            if self._sqlite and ("not a database" in said or "malformed" in said):
+                raise WorkspaceError(f"the ledger is damaged ({said})", self.where, REBUILD) from error
+            if self._sqlite and "locked" in said:
+                what = f"another process has not let go of the ledger for {BUSY_SECONDS:.0f} seconds"
+                raise WorkspaceError(what, self.where, "look whether one hangs, and stop it") from error
+            remedy = "check that the disk is not full, the folder can be written"
+            if not self._sqlite:
+                remedy = "check that the server runs and this user may make and write tables"
+            raise WorkspaceError(f"the ledger cannot be used ({said})", self.where, remedy) from error
 
 
 def now() -> datetime:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from LiverSegSSLLib.cohort.study import split_case_id
 from LiverSegSSLLib.errors import LabelError
-from LiverSegSSLLib.labels.files import Staged
+from LiverSegSSLLib.labels.files import Staged, owner_of
 from LiverSegSSLLib.labels.label import RANK, Label, LabelState
 from LiverSegSSLLib.labels.ledger import DecisionRow, LabelRow, ReviewRow, now
 from LiverSegSSLLib.labels.rows import from_plain_grid, plain_grid
@@ -78,13 +78,26 @@ def review_row(row: LabelRow, author: str, seconds: float, comment: str) -> Revi
     return ReviewRow(label_id=row.id, state=row.state, author=author, seconds=seconds, comment=comment, time=now())
 
 
-def known_files(session: Session) -> tuple[set[str], set[str]]:
-    """What a workspace must hold besides the ledger: masks and probability maps; sidecars of labels and verdicts."""
-    labels = session.execute(select(LabelRow.case_id, LabelRow.id, LabelRow.path, LabelRow.probability_path)).all()
+def known_files(session: Session, label_ids: Collection[str] | None = None) -> tuple[set[str], set[str]]:
+    """What a workspace must hold besides the ledger: masks and probability maps; sidecars of labels and verdicts.
+
+    :param label_ids: ask for these labels only, not for all.
+    """
+    query = select(LabelRow.case_id, LabelRow.id, LabelRow.path, LabelRow.probability_path)
+    labels = session.execute(_of(query, LabelRow.id, label_ids)).all()
     images = {path for row in labels for path in (row.path, row.probability_path) if path is not None}
     sidecars = {label_path(row.case_id, row.id) for row in labels}
-    sidecars |= {review_path(case_id, review.label_id, review.number) for case_id, review in _verdicts(session)}
+    of_case = {row.id: row.case_id for row in labels}
+    verdicts = _of(_verdicts(ReviewRow.label_id, ReviewRow.number), ReviewRow.label_id, label_ids)
+    sidecars |= {review_path(of_case[row.label_id], row.label_id, row.number) for row in session.execute(verdicts)}
     return images, sidecars
+
+
+def unknown_labels(session: Session, files: Iterable[str]) -> set[str]:
+    """Ids of labels that have a sidecar among the files, and no row."""
+    owners = {owner_of(name) for name in files if name.endswith(".json")}
+    ids = {owner for owner in owners if isinstance(owner, str)}
+    return ids - set(session.scalars(select(LabelRow.id))) if ids else ids
 
 
 def contents(session: Session, workspace: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -95,13 +108,18 @@ def contents(session: Session, workspace: str) -> Iterator[tuple[str, dict[str, 
     query = select(LabelRow, ReviewRow).join(ReviewRow, ReviewRow.label_id == LabelRow.id)
     for row, added in session.execute(query.where(ReviewRow.number.in_(_firsts()))):
         yield label_path(row.case_id, row.id), of_label(row, added, workspace)
-    for case_id, review in _verdicts(session):
+    verdicts = _verdicts(LabelRow.case_id, ReviewRow).join(LabelRow, LabelRow.id == ReviewRow.label_id)
+    for case_id, review in session.execute(verdicts):
         yield review_path(case_id, review.label_id, review.number), of_review(review)
 
 
-def possible_decisions(session: Session) -> set[str]:
-    """Names that a sidecar of decisions may have: that of the first of them."""
-    return {decisions_path(number) for number in session.scalars(select(DecisionRow.number))}
+def possible_decisions(session: Session, numbers: Collection[int] | None = None) -> set[str]:
+    """Names that a sidecar of decisions may have: that of the first of them.
+
+    :param numbers: ask for these only, not for all.
+    """
+    query = _of(select(DecisionRow.number), DecisionRow.number, numbers)
+    return {decisions_path(number) for number in session.scalars(query)}
 
 
 def _firsts() -> Select[int]:
@@ -109,11 +127,16 @@ def _firsts() -> Select[int]:
     return select(func.min(ReviewRow.number)).group_by(ReviewRow.label_id)
 
 
-def _verdicts(session: Session) -> list[tuple[str, ReviewRow]]:
-    """Every line of history but each label's first, which its own sidecar holds; with the case's id."""
-    query = select(LabelRow.case_id, ReviewRow).join(LabelRow, LabelRow.id == ReviewRow.label_id)
-    found = session.execute(query.where(ReviewRow.number.not_in(_firsts())).order_by(ReviewRow.number))
-    return [(case_id, review) for case_id, review in found]
+def _verdicts(*what: Any) -> Select[Any]:
+    """Every line of history but each label's first, which its own sidecar holds."""
+    first = aliased(ReviewRow)
+    earlier = select(first.number).where(first.label_id == ReviewRow.label_id, first.number < ReviewRow.number)
+    return select(*what).where(earlier.exists()).order_by(ReviewRow.number)
+
+
+def _of(query: Any, column: Any, values: Collection[Any] | None) -> Any:
+    """The query for some values of a column only, or for all."""
+    return query if values is None else query.where(column.in_(values))
 
 
 def standing(labels: Iterable[Label]) -> dict[str, Label]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, select
+from sqlalchemy.orm import Session
 
 from LiverSegSSLLib.cohort.names import safe_key
 from LiverSegSSLLib.cohort.study import split_case_id
@@ -59,8 +61,11 @@ def rebuild(workspace: Path, url: str | URL | None = None) -> Rebuilt:
     _remove(new)
     ledger = Ledger(url if url is not None else sqlite_url(new))
     try:
-        ledger.create(owner, used=False)
-        _fill(ledger, found)
+        if ledger.owner() is None:
+            ledger.create(owner, partial(_fill, ledger, found))
+        else:
+            with ledger.writing() as session:
+                _fill(ledger, found, session)
     finally:
         ledger.close()
     old = None
@@ -129,23 +134,22 @@ def _check(row: Base, path: Path, workspace: Path) -> None:
         raise LabelError(f"is no sidecar of ours ({error})", path) from None
 
 
-def _fill(ledger: Ledger, found: _Found) -> None:
+def _fill(ledger: Ledger, found: _Found, session: Session) -> None:
+    if session.scalars(select(LabelRow.id).limit(1)).first() is not None:
+        raise WorkspaceError("the database has labels already", ledger.where, "give the URL of an empty one")
     # A label that was set aside leaves verdicts behind.
     reviews = [row for _, row in sorted(found.reviews.items()) if row.label_id in found.labels]
     for review in reviews:
         found.labels[review.label_id].state = review.state
-    with ledger.writing() as session:
-        if session.scalars(select(LabelRow.id).limit(1)).first() is not None:
-            raise WorkspaceError("the database has labels already", ledger.where, "give the URL of an empty one")
-        session.add_all(found.labels.values())
-        session.flush()
-        session.add_all(reviews)
-        verdicts = [row for row in found.verdicts.values() if row.label_id in found.labels]
-        session.add_all(row for row in verdicts if isinstance(row, DecisionRow))
-        session.flush()
-        session.add_all(row for row in verdicts if isinstance(row, ScoreRow))
-        session.flush()
-        ledger.go_on_counting(session)
+    session.add_all(found.labels.values())
+    session.flush()
+    session.add_all(reviews)
+    verdicts = [row for row in found.verdicts.values() if row.label_id in found.labels]
+    session.add_all(row for row in verdicts if isinstance(row, DecisionRow))
+    session.flush()
+    session.add_all(row for row in verdicts if isinstance(row, ScoreRow))
+    session.flush()
+    ledger.go_on_counting(session)
 
 
 def _take_place(files: LabelFiles, new: Path, ledger: Path) -> Path | None:

@@ -8,7 +8,7 @@ Each is put in place inside the transaction that makes its rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,9 +67,12 @@ def of_review(row: ReviewRow) -> dict[str, Any]:
     return {"kind": "review", "schema": SCHEMA, "review": _plain(row)}
 
 
-def of_decisions(rows: Iterable[tuple[DecisionRow, Sequence[ScoreRow]]]) -> dict[str, Any]:
-    """What that of decisions holds."""
-    return {"kind": "decisions", "schema": SCHEMA, "decisions": [plain_decision(*row) for row in rows]}
+def of_decisions(decisions: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What that of decisions holds.
+
+    :param decisions: each with its scores, as plain data.
+    """
+    return {"kind": "decisions", "schema": SCHEMA, "decisions": list(decisions)}
 
 
 def plain_decision(row: DecisionRow, scores: Sequence[ScoreRow]) -> dict[str, Any]:
@@ -103,7 +106,11 @@ def read_rows(path: Path) -> tuple[list[Base], str]:
 
 
 def _plain(row: Base) -> dict[str, Any]:
-    values = {column.key: getattr(row, column.key) for column in inspect(type(row)).columns}
+    return plain({column.key: getattr(row, column.key) for column in inspect(type(row)).columns})
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row as JSON holds them."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 

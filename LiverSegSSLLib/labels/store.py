@@ -16,8 +16,9 @@ from LiverSegSSLLib.cohort.names import safe_key
 from LiverSegSSLLib.cohort.study import Case, Phase, split_case_id
 from LiverSegSSLLib.errors import LabelError, WorkspaceError
 from LiverSegSSLLib.events import SILENT, Reporter
+from LiverSegSSLLib.labels.address import VARIABLE, url_of
 from LiverSegSSLLib.labels.checks import Grid, checked_mask
-from LiverSegSSLLib.labels.files import LabelFiles, read_probability
+from LiverSegSSLLib.labels.files import LabelFiles, owner_of, read_probability
 from LiverSegSSLLib.labels.label import NO_PARAMETERS, Label, LabelState, Review, may_become
 from LiverSegSSLLib.labels.ledger import (
     LEDGER,
@@ -40,12 +41,20 @@ from LiverSegSSLLib.labels.queries import (
     review_row,
     row_with_key,
     standing,
+    unknown_labels,
 )
 from LiverSegSSLLib.labels.rows import from_plain_grid, label_of, plain_parameters, review_of
 from LiverSegSSLLib.labels.sidecar import label_path, of_label, of_review, review_path
 from LiverSegSSLLib.labels.verdicts import Verdicts
 from LiverSegSSLLib.types import Decision, Score
 from LiverSegSSLLib.volume import Volume, read_header, read_mask
+
+MOST_KILLED = 20
+"""Labels that killed processes may have left without a row (one each, if any). More, and the ledger is an old one
+put in place of theirs: the labels must not be moved away."""
+
+_PIECE = 200
+"""Stray files that are set aside while the ledger is held once."""
 
 
 class LabelStore:
@@ -68,7 +77,8 @@ class LabelStore:
     def open(cls, workspace: Path, url: str | None = None, report: Reporter = SILENT) -> Self:
         """Open a workspace, making it if need be, and tidy up after processes that were killed.
 
-        :param url: of the ledger, as SQLAlchemy writes it; ``None``: the file ``ledger.sqlite`` in the workspace.
+        :param url: of the ledger, as SQLAlchemy writes it; ``None``: the file ``ledger.sqlite`` in the workspace, or
+            the database that ``LIVERSEGSSL_LEDGER`` names if the workspace is new or its ledger is no file.
             A database holds the ledger of one workspace.
         :raises WorkspaceError: the folder or the ledger cannot be used, or they do not belong together.
         """
@@ -78,14 +88,8 @@ class LabelStore:
         except OSError as error:
             raise WorkspaceError(f"cannot be made ({error.strerror})", workspace, "choose another folder") from None
         marker = read_marker(workspace)
-        ledger = _ledger_of(workspace, url, marker)
-        fresh = uuid.uuid4().hex
-        owner = ledger.create(marker.workspace if marker else fresh, used=marker is not None)
-        store = cls(workspace, ledger)
-        store._require_own(owner, marker, made_now=owner == fresh, beside=url is None)
-        if marker is None:
-            write_marker(workspace, Marker(owner, ledger.url.get_backend_name()))
-        store._owner = owner
+        store = cls(workspace, _ledger_of(workspace, url, marker))
+        store._owner = store._claimed(marker)
         store._recover(report)
         return store
 
@@ -320,14 +324,10 @@ class LabelStore:
 
     def repair_sidecars(self) -> list[str]:
         """Write the sidecars again that do not say what the ledger says; the old ones are set aside. Their paths."""
-        repaired = []
-        with self._ledger.writing() as session:
-            for name, content in contents(session, self._owner):
-                if not self._files.says(name, content):
-                    self._files.write_sidecar(name, content)
-                    repaired.append(name)
-            repaired += self._verdicts.repair_sidecars(session)
-        return repaired
+        # Compared while others write: what a sidecar holds never changes.
+        with self._ledger.reading() as session:
+            said = dict(contents(session, self._owner)) | self._verdicts.sidecars(session)
+        return self._write_sidecars({name: said[name] for name in said if not self._files.says(name, said[name])})
 
     # --- within -------------------------------------------------------------------------------------------------
 
@@ -366,52 +366,113 @@ class LabelStore:
             grid = None if newest is None else from_plain_grid(newest.grid)
             return (None if row is None else label_of(row)), grid
 
-    def _require_own(self, owner: str, marker: Marker | None, *, made_now: bool, beside: bool) -> None:
-        """Raise unless ledger and folder belong together."""
-        remedy = "give the URL of this workspace's own ledger; a database holds one"
+    def _claimed(self, marker: Marker | None) -> str:
+        """The id of the workspace, which ledger and folder agree on. Both are marked where they are new.
+
+        :raises WorkspaceError: they do not belong together.
+        """
+        kind = self._ledger.url.get_backend_name()
+        beside = self._ledger.url == sqlite_url(self.workspace / LEDGER)
+        remedy = f"give the URL of this workspace's own ledger ({VARIABLE}); a database holds one"
+        owner = self._ledger.owner()
+        marker = marker or read_marker(self.workspace)  # another process may have made both meanwhile
+        if owner is None:
+            if marker is not None and self._files.listing():
+                what = "the ledger is empty, though labels were written before"
+                raise WorkspaceError(
+                    what, self._ledger.where, REBUILD if beside else f"{remedy}; if it is lost: {REBUILD}"
+                )
+            name = marker.workspace if marker else uuid.uuid4().hex
+            owner = self._ledger.create(name, lambda _: write_marker(self.workspace, Marker(name, kind)))
+            marker = read_marker(self.workspace)
         if marker is not None and marker.workspace != owner:
             raise WorkspaceError("the ledger belongs to another workspace", self.workspace, remedy)
-        if marker is None and not made_now and not beside:
-            with self._ledger.reading() as session:
-                path = session.scalars(select(LabelRow.path).limit(1)).first()
-            if path is not None and not (self.workspace / path).is_file():
-                raise WorkspaceError("the ledger has labels of another workspace", self.workspace, remedy)
+        if marker is None:
+            if not beside and not self._has_a_file():
+                raise WorkspaceError("the ledger is for the labels of another workspace", self.workspace, remedy)
+            write_marker(self.workspace, Marker(owner, kind))
+        return owner
+
+    def _has_a_file(self) -> bool:
+        """Whether a label of the ledger lies in this folder."""
+        with self._ledger.reading() as session:
+            path = session.scalars(select(LabelRow.path).limit(1)).first()
+        return path is not None and (self.workspace / path).is_file()
 
     def _recover(self, report: Reporter) -> None:
         """Set aside label files that never got a row, write the sidecars that are missing, and say which rows have lost
-        their file."""
-        with self._ledger.writing() as session:  # nobody is between a rename and its commit now
+        their file.
+
+        :raises WorkspaceError: so many files have no row that the ledger must be an old one.
+        """
+        there = self._files.listing()  # before the ledger is asked: what has a row by then is in place
+        with self._ledger.reading() as session:
             images, sidecars = known_files(session)
-            moved, missing = self._files.recover(images | sidecars, possible_decisions(session))
-            workspace = session.scalars(select(WorkspaceRow)).one()
-            lost = sidecars.intersection(missing)
-            if lost:
-                for name, content in contents(session, self._owner):
-                    if name in lost:
-                        self._files.write_sidecar(name, content)
-            if workspace.schema_version < SCHEMA_VERSION:
-                self._verdicts.repair_sidecars(session)
-                workspace.schema_version = SCHEMA_VERSION
-        self._files.clear_staging()
+            known = images | sidecars | possible_decisions(session)
+            old = session.scalars(select(WorkspaceRow)).one().schema_version < SCHEMA_VERSION
+            unknown = unknown_labels(session, there - known)
+        if len(unknown) > MOST_KILLED:
+            what = f"the ledger does not know {len(unknown)} of the labels: it is older than they are"
+            aside = "" if self._ledger.is_file else f"name an empty database in {VARIABLE}, then "
+            raise WorkspaceError(what, self._ledger.where, f"{aside}{REBUILD}")
+        moved = self._set_aside_strays(sorted(name for name in there - known if owner_of(name) is not None))
+        missing = {name for name in images | sidecars if name not in there and not (self.workspace / name).exists()}
+        lost = missing & sidecars
+        if lost or old:
+            with self._ledger.reading() as session:
+                said = {name: content for name, content in contents(session, self._owner) if name in lost}
+                said |= self._verdicts.sidecars(session) if old else {}
+            self._write_sidecars(said)
+        if old:
+            with self._ledger.writing() as session:
+                session.scalars(select(WorkspaceRow)).one().schema_version = SCHEMA_VERSION
+        self._files.clear_staging(there)
         for path in moved:
             report.warn(f"{path}: a label file of a process that was killed; it was moved here", "workspace")
         if lost:
             report.info(f"{len(lost)} sidecars of labels were missing: written again from the ledger", "workspace")
-        for name in sorted(images.intersection(missing)):
+        for name in sorted(missing & images):
             report.warn(
                 f"{self.workspace / name}: the file of this label is gone – restore it from a backup", "workspace"
             )
 
+    def _write_sidecars(self, said: Mapping[str, dict[str, Any]]) -> list[str]:
+        """Write sidecars, by where they belong, that nobody else has written meanwhile; which."""
+        written = []
+        for name, content in said.items():
+            with self._ledger.writing():  # for each: others may write between them
+                if not self._files.says(name, content):
+                    self._files.write_sidecar(name, content)
+                    written.append(name)
+        return written
+
+    def _set_aside_strays(self, names: list[str]) -> list[Path]:
+        """Move files that have no row to ``lost+found``, unless another process was just about to give them one."""
+        moved = []
+        for piece in (names[start : start + _PIECE] for start in range(0, len(names), _PIECE)):
+            owners = {owner_of(name) for name in piece}
+            with self._ledger.writing() as session:  # nobody is between a rename and its commit now
+                images, sidecars = known_files(session, [owner for owner in owners if isinstance(owner, str)])
+                decisions = possible_decisions(session, [owner for owner in owners if isinstance(owner, int)])
+                strays = (self.workspace / name for name in piece if name not in images | sidecars | decisions)
+                moved += [self._files.set_aside(path) for path in strays if path.exists()]
+        return moved
+
 
 def _ledger_of(workspace: Path, url: str | None, marker: Marker | None) -> Ledger:
+    """The ledger that is given, or that the marker means, or that the environment names for a new workspace."""
+    beside = workspace / LEDGER
+    url = url or url_of(workspace, marker)
     if url is not None:
-        return Ledger(url)
-    if marker is not None and marker.ledger != "sqlite":
-        remedy = "give the URL of its database"
+        ledger = Ledger(url)
+        if marker is None or marker.ledger == ledger.url.get_backend_name():
+            return ledger
+    if marker is not None and (url is not None or marker.ledger != "sqlite"):
+        remedy = f"set {VARIABLE} to the URL of its database" if marker.ledger != "sqlite" else f"unset {VARIABLE}"
         raise WorkspaceError(f"the ledger of this workspace is in {marker.ledger}", workspace, remedy)
-    if marker is not None and not (workspace / LEDGER).is_file():
-        raise WorkspaceError("the ledger is missing", workspace / LEDGER, REBUILD)
-    return Ledger(sqlite_url(workspace / LEDGER))
+    if marker is not None and not beside.is_file():
+        raise WorkspaceError("the ledger is missing", beside, REBUILD)
+    return Ledger(sqlite_url(beside))
 
 
 def _check_case_id(case_id: str) -> None:

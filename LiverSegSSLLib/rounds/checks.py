@@ -12,12 +12,14 @@ from LiverSegSSLLib.cohort.scan import WORKSPACE_MARKER
 from LiverSegSSLLib.errors import WorkspaceError, one_line
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.jobs.found import end_abandoned
+from LiverSegSSLLib.labels.address import url_of
 from LiverSegSSLLib.labels.files import LabelFiles
 from LiverSegSSLLib.labels.ledger import LEDGER, Ledger, sqlite_url
 from LiverSegSSLLib.labels.marker import read_marker
+from LiverSegSSLLib.labels.queries import unknown_labels
 from LiverSegSSLLib.labels.rebuild import rebuild
 from LiverSegSSLLib.labels.sidecar import LABELS
-from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.labels.store import MOST_KILLED, LabelStore
 from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.state import RunState, only_one
 
@@ -73,23 +75,20 @@ def _marker(workspace: Path) -> Iterator[Finding]:
 
 
 def _ledger(workspace: Path) -> Iterator[Finding]:
-    """A ledger that is damaged or gone is made again."""
+    """A ledger that is damaged, gone or empty is made again."""
     marker = read_marker(workspace)
-    if marker is not None and marker.ledger != "sqlite":
-        return  # a database of its own, with backups of its own
-    if (workspace / LEDGER).is_dir():
+    url = url_of(workspace, marker)
+    if url is None and marker is not None and marker.ledger != "sqlite":
+        return  # who opens the workspace is told so
+    if url is None and (workspace / LEDGER).is_dir():
         LabelFiles(workspace).set_aside(workspace / LEDGER)
-    fault: str | None = "it is missing"
-    if (workspace / LEDGER).is_file():
-        ledger = Ledger(sqlite_url(workspace / LEDGER))
-        fault = ledger.fault()
-        ledger.close()
+    fault = _fault_in_file(workspace) if url is None else _fault_in_database(workspace, url)
     if fault is None:
         return
     for lock in (workspace / "runs").glob("*/run.lock"):
         with only_one(lock):  # raises if a run is under way
             pass
-    made = rebuild(workspace)
+    made = rebuild(workspace, url)
     aside = "" if made.old is None else f"; the old one is {made.old.relative_to(workspace)}"
     what = (
         f"{one_line(fault)}; made again from the label files: {made.labels} labels, {made.decisions} decisions{aside}"
@@ -97,6 +96,31 @@ def _ledger(workspace: Path) -> Iterator[Finding]:
     yield Finding("Ledger", what, repaired=True)
     for reason in made.left_out:
         yield Finding("Ledger", reason, "its label is not in the ledger: restore this file from a backup", broken=True)
+
+
+def _fault_in_file(workspace: Path) -> str | None:
+    if not (workspace / LEDGER).is_file():
+        return "it is missing"
+    ledger = Ledger(sqlite_url(workspace / LEDGER))
+    try:
+        return ledger.fault() or _older_than_labels(workspace, ledger)
+    finally:
+        ledger.close()
+
+
+def _fault_in_database(workspace: Path, url: str) -> str | None:
+    """Only an empty one is filled again: a server has backups of its own."""
+    ledger = Ledger(url)
+    try:
+        return "the database is empty" if ledger.is_empty() and LabelFiles(workspace).listing() else None
+    finally:
+        ledger.close()
+
+
+def _older_than_labels(workspace: Path, ledger: Ledger) -> str | None:
+    with ledger.reading() as session:
+        unknown = unknown_labels(session, LabelFiles(workspace).listing())
+    return f"it is older than {len(unknown)} of the labels" if len(unknown) > MOST_KILLED else None
 
 
 def _labels(store: LabelStore) -> Iterator[Finding]:

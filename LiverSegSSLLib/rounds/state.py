@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from LiverSegSSLLib.atomic import write_json
-from LiverSegSSLLib.errors import WorkspaceError
+from LiverSegSSLLib.atomic import write_json, write_text
+from LiverSegSSLLib.errors import WorkspaceError, one_line, require_answering
 
 SCHEMA = 1
 
@@ -37,7 +38,8 @@ class RunState:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             schema, self._stages = int(data["schema"]), dict(data["stages"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            require_answering(error, path)
             raise WorkspaceError("is damaged", path, "delete it: finished labels and models are found again") from None
         if schema > SCHEMA:
             raise WorkspaceError("was written by a newer version", path, "update LiverSegSSL")
@@ -82,10 +84,12 @@ class RunState:
 
 
 @contextmanager
-def only_one(lock: Path) -> Iterator[None]:
+def only_one(lock: Path) -> Iterator[str]:
     """Hold a run for this process; the operating system lets go of it when the process ends, however it ends.
 
-    :raises WorkspaceError: another process has it; says which and since when.
+    Gives the name of a process that had it and ended without a word, or nothing.
+
+    :raises WorkspaceError: another process has it; says which, where and since when.
     """
     import filelock
 
@@ -95,11 +99,22 @@ def only_one(lock: Path) -> Iterator[None]:
     try:
         held.acquire(timeout=0)
     except filelock.Timeout:
-        owner = who.read_text(encoding="utf-8").strip() if who.is_file() else "another process"
-        raise WorkspaceError(f"this run is under way ({owner})", lock.parent, "wait for it, or stop it") from None
+        what = f"this run is under way ({_named_in(who) or 'another process'})"
+        raise WorkspaceError(what, lock.parent, "wait for it, or stop it") from None
     try:
-        who.write_text(f"process {os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}\n", encoding="utf-8")
-        yield
+        left_by = _named_in(who)
+        since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        write_text(who, f"process {os.getpid()}, since {since}, on {socket.gethostname()}\n")
+        yield left_by
     finally:
-        who.unlink(missing_ok=True)
+        with suppress(OSError):  # not to hide what has happened; the next one to hold it writes it anew
+            who.unlink(missing_ok=True)
         held.release()
+
+
+def _named_in(who: Path) -> str:
+    """The process that a file names; empty: none."""
+    try:
+        return one_line(who.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""

@@ -1,4 +1,4 @@
-"""LabelStore among processes: killed ones, and several that write at once."""
+"""LabelStore among processes that are killed. Several that write at once: Testing/together."""
 
 import json
 import os
@@ -12,12 +12,10 @@ import pytest
 from ball_masks import ball
 
 from LiverSegSSLLib.events import Event, Reporter
-from LiverSegSSLLib.labels.label import LabelState
 from LiverSegSSLLib.labels.store import LabelStore
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-WRITERS, ADDS = 2, 60
 
 
 def _start(script: Path | str, *arguments: str) -> subprocess.Popen[str]:
@@ -137,67 +135,3 @@ def test_staging_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
         living.communicate()
     LabelStore.open(workspace).close()
     assert not (workspace / "staging").exists()
-
-
-# --- at once ----------------------------------------------------------------------------------------------------
-
-WRITE_AT_ONCE = """
-import sys
-from pathlib import Path
-from ball_masks import ball, soft
-from LiverSegSSLLib.labels.label import LabelState
-from LiverSegSSLLib.labels.store import LabelStore
-from LiverSegSSLLib.types import Decision, Score
-workspace, url, writer, count = Path(sys.argv[1]), sys.argv[2] or None, sys.argv[3], int(sys.argv[4])
-with LabelStore.open(workspace, url) as store:
-    for number in range(count):
-        case = f"P{number % 5}__T2"
-        label = store.add(case, ball(), source=writer, round=1, key=f"{writer}/{number}")
-        same = store.add(case, ball(), source=writer, round=1, key=f"both/{number}")
-        if number % 4 == 0:
-            store.review(label.id, LabelState.ACCEPTED, author=writer, seconds=1)
-        if number % 6 == 0:
-            store.correct(label.id, ball(2), author=writer)
-        store.record(Decision(case, same.id, (Score(writer, number, True, ""),), True, writer, 0.0))
-"""
-
-
-def _write_at_once(workspace: Path, url: str = "") -> None:
-    writers = [_start(WRITE_AT_ONCE, str(workspace), url, f"writer{index}", str(ADDS)) for index in range(WRITERS)]
-    for writer in writers:
-        _, err = writer.communicate()
-        assert writer.returncode == 0, err
-
-
-def _require_nothing_lost(store: LabelStore) -> None:
-    for index in range(WRITERS):
-        own = [label for label in store.labels(source=f"writer{index}") if label.key and label.key.startswith("writer")]
-        assert sorted(int((label.key or "").split("/")[1]) for label in own) == list(range(ADDS))
-        assert sum(label.state is LabelState.ACCEPTED for label in own) == len(range(0, ADDS, 4))
-        corrected = [label for label in store.labels(source="correction") if label.author == f"writer{index}"]
-        assert len(corrected) == len(range(0, ADDS, 6))
-    both = [label for label in store.labels() if label.key and label.key.startswith("both/")]
-    assert len(both) == ADDS  # whoever came first
-    assert set(store.decisions()) == {label.id for label in both}
-    assert len(store.labels()) == WRITERS * (ADDS + len(range(0, ADDS, 6))) + ADDS
-
-
-def test_two_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
-    _write_at_once(tmp_path / "work")
-    with _require_whole(tmp_path / "work") as store:
-        _require_nothing_lost(store)
-
-
-@pytest.mark.skipif(
-    "LIVERSEGSSL_TEST_POSTGRES" not in os.environ,
-    reason="set LIVERSEGSSL_TEST_POSTGRES to the URL of an empty database to test PostgreSQL",
-)
-def test_a_department_keeps_its_ledger_in_postgresql(tmp_path: Path) -> None:
-    url = os.environ["LIVERSEGSSL_TEST_POSTGRES"]
-    _write_at_once(tmp_path / "work", url)
-    with LabelStore.open(tmp_path / "work", url) as store:
-        _require_nothing_lost(store)
-        assert all(store.verify(label) for label in store.labels())
-    assert not (tmp_path / "work" / "ledger.sqlite").exists()
-    with pytest.raises(Exception, match="the ledger of this workspace is in postgresql"):
-        LabelStore.open(tmp_path / "work")
