@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -37,34 +38,38 @@ class Traces:
     """What a job could leave. Its processes are known by a variable that all of them inherit, wherever they go."""
 
     name: str
-    shared_before: frozenset[str]
+    noted: set[Path] = field(default_factory=set)
 
-    def processes(self) -> list[str]:
-        found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"TRACED_BY={self.name}".encode() in (place / "environ").read_bytes() and _lives(int(place.name)):
-                    found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:80])
-            except OSError:
-                continue
-        return found
+    def processes(self) -> list[Path]:
+        """Those that live, by their places in /proc."""
+        return [place for place in Path("/proc").glob("[0-9]*") if self._is_ours(place) and _lives(int(place.name))]
 
-    def shared(self) -> set[str]:
-        return {path.name for path in SHARED.iterdir()} - self.shared_before
+    def note_shared(self) -> None:
+        """Remember what they share in memory now: segments, and semaphores, which are files there too."""
+        for place in self.processes():
+            with contextlib.suppress(OSError):
+                parts = (line.split(maxsplit=5)[-1] for line in (place / "maps").read_text().splitlines())
+                self.noted |= {Path(part) for part in parts if part.startswith(f"{SHARED}/") and Path(part).exists()}
+
+    def _is_ours(self, place: Path) -> bool:
+        try:
+            return f"TRACED_BY={self.name}".encode() in (place / "environ").read_bytes()
+        except OSError:
+            return False
 
     def require_gone(self) -> None:
         limit = time.monotonic() + GONE_S
         while (left := self.processes()) and time.monotonic() < limit:
             time.sleep(0.05)
         assert left == []
+        assert [path for path in self.noted if path.exists()] == []
 
 
 @pytest.fixture
 def traces(monkeypatch: pytest.MonkeyPatch) -> Iterator[Traces]:
     name = uuid.uuid4().hex
     monkeypatch.setenv("TRACED_BY", name)
-    found = Traces(name, frozenset(path.name for path in SHARED.iterdir()))
-    yield found
+    yield Traces(name)
     monkeypatch.delenv("TRACED_BY")
     for process in psutil.process_iter():
         if process.pid != os.getpid() and _variable(process, "TRACED_BY") == name:
@@ -81,26 +86,26 @@ class Sprawl:
     half: Path
 
 
-def sprawl(folder: Path, detached: bool = False) -> tuple[Handle, Sprawl]:
+def sprawl(folder: Path, traces: Traces, detached: bool = False) -> tuple[Handle, Sprawl]:
     handle = start(Job("sprawl", {"folder": str(folder)}, folder / "jobs" / "1-sprawl", VERBS, detached))
-    return handle, under_way(folder)
+    return handle, under_way(folder, traces)
 
 
-def under_way(folder: Path) -> Sprawl:
+def under_way(folder: Path, traces: Traces) -> Sprawl:
     limit = time.monotonic() + 120
     while not (folder / "ready").is_file():
         assert time.monotonic() < limit
         time.sleep(0.02)
     pid, shared, scratch, half = (folder / "ready").read_text().splitlines()
     found = Sprawl(int(pid), SHARED / shared, Path(scratch), Path(half))
-    assert found.shared.is_file() and found.scratch.is_dir() and found.half.is_file()
+    traces.note_shared()
+    assert found.shared in traces.noted and found.scratch.is_dir() and found.half.is_file()
     return found
 
 
 def require_nothing(traces: Traces, job: Sprawl, killed: bool = False) -> None:
     """``killed``: the first process could not tidy up."""
     traces.require_gone()
-    assert not job.shared.exists()
     if killed:
         assert is_abandoned(job.half), "the next one who opens the workspace removes it"
         with scratch_folder():
@@ -111,7 +116,7 @@ def require_nothing(traces: Traces, job: Sprawl, killed: bool = False) -> None:
 
 
 def test_a_cancelled_job_leaves_nothing(tmp_path: Path, traces: Traces) -> None:
-    handle, job = sprawl(tmp_path)
+    handle, job = sprawl(tmp_path, traces)
     assert len(traces.processes()) > 7
     handle.cancel()
     assert handle.state == "cancelled"
@@ -119,7 +124,7 @@ def test_a_cancelled_job_leaves_nothing(tmp_path: Path, traces: Traces) -> None:
 
 
 def test_a_found_job_that_is_cancelled_leaves_nothing(tmp_path: Path, traces: Traces) -> None:
-    _handle, job = sprawl(tmp_path, detached=True)
+    _handle, job = sprawl(tmp_path, traces, detached=True)
     (found,) = find_jobs(tmp_path / "jobs")
     found.cancel()
     assert found.state == "cancelled"
@@ -134,7 +139,7 @@ def test_a_job_whose_parent_is_killed_leaves_nothing(tmp_path: Path, traces: Tra
         f"start(Job('sprawl', {{'folder': str(folder)}}, folder / 'jobs' / '1-sprawl', {VERBS!r})).wait()"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    job = under_way(tmp_path)
+    job = under_way(tmp_path, traces)
     parent.kill()
     parent.wait()
     require_nothing(traces, job)
@@ -142,7 +147,7 @@ def test_a_job_whose_parent_is_killed_leaves_nothing(tmp_path: Path, traces: Tra
 
 def test_a_job_that_is_killed_itself_leaves_no_process_behind(tmp_path: Path, traces: Traces) -> None:
     """As by a system that is out of memory."""
-    handle, job = sprawl(tmp_path)
+    handle, job = sprawl(tmp_path, traces)
     os.kill(job.pid, signal.SIGKILL)
     handle.process.wait()
     require_nothing(traces, job, killed=True)
@@ -159,7 +164,7 @@ def test_what_a_killed_job_left_running_is_ended_by_who_finds_it(tmp_path: Path,
         "os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-    job = under_way(tmp_path)
+    job = under_way(tmp_path, traces)
     os.kill(job.pid, signal.SIGKILL)
     time.sleep(0.5)
     assert traces.processes(), "those that do not listen go on"
@@ -181,7 +186,7 @@ def test_interrupting_the_command_line_leaves_nothing(tmp_path: Path, traces: Tr
     shell = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
     )
-    job = under_way(tmp_path)
+    job = under_way(tmp_path, traces)
     os.killpg(shell.pid, signal.SIGINT)
     if twice:
         time.sleep(0.3)
