@@ -16,6 +16,9 @@ from LiverSegSSLLib.jobs.runner import log_tail
 _CLOCK_S = 60.0
 """The start of a process is reckoned from the clock, which may have been set since."""
 
+_CHILD = "LiverSegSSLLib.jobs.child"
+"""In the command line of every job."""
+
 _WAKE_S = 0.05
 
 _END_BYTES = 1 << 12
@@ -107,13 +110,14 @@ def find_jobs(folder: Path) -> list[FoundJob]:
     for record in sorted(folder.glob("*/job.json")):
         try:
             job = Job.from_json(record.read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError):  # being written this moment, or of another version
-            continue
-        began = last_state(record.with_name("events.jsonl"), job)
-        if began.get("state") != "running":
-            continue
-        if began.get("host") == socket.gethostname() and _lives(int(began["pid"]), float(began["time"])):
-            found.append(FoundJob(replace(job, folder=record.parent), int(began["pid"]), float(began["time"])))
+            began = last_state(record.with_name("events.jsonl"), job)
+            if began.get("state") != "running" or began.get("host") != socket.gethostname():
+                continue
+            pid, since = int(began["pid"]), float(began["time"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # being written this moment, or of another version
+        if _lives(pid, since) and _is_job(pid):
+            found.append(FoundJob(replace(job, folder=record.parent), pid, since))
     return found
 
 
@@ -159,6 +163,19 @@ def last_state(events: Path, job: Job) -> dict[str, Any]:
         if states:
             return states[-1]
     return {}
+
+
+def _is_job(pid: int) -> bool:
+    """Whether a process is one of ours. The file that names it lies in a workspace, where others may write too: who
+    stops the job must not stop another of their own programs."""
+    import psutil
+
+    try:
+        return _CHILD in psutil.Process(pid).cmdline()
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # another person's, which cannot be stopped either
+        return True
 
 
 def _lives(pid: int, began: float) -> bool:

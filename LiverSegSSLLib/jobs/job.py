@@ -36,8 +36,16 @@ class Job:
 
     @classmethod
     def from_json(cls, text: str) -> Job:
-        """The job that :meth:`to_json` wrote."""
-        data = json.loads(text)
+        """The job that :meth:`to_json` wrote.
+
+        :raises ValueError: it is something else.
+        """
+        try:
+            data = json.loads(text)
+        except RecursionError:
+            raise ValueError("is nested without end") from None
+        if not isinstance(data, dict) or not isinstance(data.get("parameters"), dict):
+            raise ValueError("is no job")
         folder = data.get("folder")
         detached = data.get("detached", False)
         return cls(data["verb"], data["parameters"], Path(folder) if folder else None, data["module"], detached)
