@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from LiverSegSSLLib.events import Reporter
 from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.learn.options import load_preset
 from LiverSegSSLLib.propose.proposer import make_proposer
+from LiverSegSSLLib.rounds.links import require_no_way_out
 from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.recipe import NETWORK, Recipe, load_recipe
 from LiverSegSSLLib.rounds.session import Session, register_experts, without_replaced
@@ -38,7 +39,11 @@ class RunOptions:
 
 
 def read_cohort(options: RunOptions, report: Reporter) -> Cohort:
-    """The cohort under ``options.data``; its problems are told as warnings."""
+    """The cohort under ``options.data``; its problems are told as warnings.
+
+    :raises WorkspaceError: a link in the workspace leads out of it.
+    """
+    require_no_way_out(options.workspace)
     cache = Places(options.workspace, "").index
     cohort = open_cohort(options.data, pattern=options.pattern, cache=cache, report=report)
     for problem in cohort.problems:
@@ -56,9 +61,14 @@ def open_session(options: RunOptions, report: Reporter, recipe: Recipe | None = 
     check_recipe(recipe)
     if options.truth is not None and not options.truth.is_dir():
         raise RecipeError("is not a folder", options.truth, "give the folder of true masks with --truth")
+    require_no_way_out(options.workspace)
     places = Places(options.workspace, recipe.name)
-    cohort = read_cohort(options, report)
-    with only_one(places.lock), LabelStore.open(options.workspace) as store:
+    with ExitStack() as held:
+        left_by = held.enter_context(only_one(places.lock))  # before minutes go into reading a large cohort
+        if left_by:
+            report.info(f"{left_by}, ended without a word; its run goes on", "run")
+        cohort = read_cohort(options, report)
+        store = held.enter_context(LabelStore.open(options.workspace))
         session = Session(
             cohort=without_replaced(cohort, store, report),
             store=store,
