@@ -12,7 +12,8 @@ from LiverSegSSLLib.errors import CohortError
 
 Command = Callable[..., Any]
 
-DATA = click.argument("data", type=click.Path(path_type=Path))
+DATA = click.argument("data", type=click.Path(path_type=Path, readable=False))
+"""(Whether it can be read is asked below, where more can be said of it.)"""
 
 
 def cohort_options(command: Command) -> Command:

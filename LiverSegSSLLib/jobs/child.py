@@ -84,7 +84,7 @@ def _failed(job: Job, reporter: Reporter, error: LiverSegError) -> tuple[int, st
 def _fault_of_place(job: Job, error: Exception) -> LiverSegError | None:
     """What a disk or share refuses, if that is why a job has failed: libraries tell it in words of their own."""
     if isinstance(error, OSError) and error.errno is not None:
-        return place_error(error, job.parameters.get("workspace"))
+        return place_error(error)
     workspace = Path(job.parameters.get("workspace", ""))
     try:
         if workspace.is_absolute() and workspace.is_dir():
