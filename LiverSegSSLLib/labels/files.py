@@ -151,6 +151,10 @@ class LabelFiles:
     def _free(self, relative: str) -> Path:
         """Where a new file belongs, with nothing there."""
         target = self.workspace / relative
+        # The name may come from a ledger, and a link may stand in its way: others may write to a workspace too.
+        if not Path(os.path.realpath(target.parent)).is_relative_to(os.path.realpath(self.workspace)):
+            remedy = "somebody has changed the ledger or put a link there: restore the workspace from a backup"
+            raise WorkspaceError("would be written outside the workspace", target, remedy)
         if not target.parent.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             sync_folder(target.parent.parent)
