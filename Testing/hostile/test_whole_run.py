@@ -25,9 +25,9 @@ WATCHED = Path(__file__).parent / "watched"
 
 RECIPE = """
 name: small
-phases: [GED4]
+phases: [GED4, T2]
 rounds: 1
-propose: [{method: atlas}]
+propose: [{method: transfer}]
 learn:
   preset: cpu
   folds: 2

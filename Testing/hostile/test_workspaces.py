@@ -329,7 +329,7 @@ def test_images_in_a_manifest_are_read_as_images_alone(place: Place, canary: Can
     rows += ["P2,GED4,data/P2/GED4.nii.gz,data/P2/mask_GED4.nii.gz", "E,GED4,/etc/passwd,"]
     table = place.file("table.csv", "study,phase,image,label\n" + "\n".join(rows) + "\n")
     answer = command(["inspect", str(table)])
-    answered(answer, 0, "P2")
+    answered(answer, 0, "1 cases, 1 labelled")
     assert "root:" not in answer.text
 
 
