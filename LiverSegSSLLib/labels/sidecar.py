@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import inspect
 
-from LiverSegSSLLib.errors import LabelError
+from LiverSegSSLLib.errors import LabelError, require_answering
 from LiverSegSSLLib.labels.ledger import Base, DecisionRow, LabelRow, ReviewRow, ScoreRow, Utc
 
 Row = TypeVar("Row", bound=Base)
@@ -84,6 +84,7 @@ def read_rows(path: Path) -> tuple[list[Base], str]:
     """The rows that a sidecar holds, and the id of the workspace if it names one (else empty).
 
     :raises LabelError: the file cannot be understood.
+    :raises PlaceError: its disk or share does not answer.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -100,8 +101,8 @@ def read_rows(path: Path) -> tuple[list[Base], str]:
                     scores = decision.pop("scores")
                     rows += [_row(DecisionRow, decision), *(_row(ScoreRow, score) for score in scores)]
                 return rows, ""
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        require_answering(error, path)  # a label must not be left out because a share is gone
     raise LabelError("is damaged, or no sidecar of a label", path)
 
 

@@ -1,5 +1,6 @@
 """A ledger that is lost or damaged, made again from the sidecars: it says what the old one said."""
 
+import errno
 import json
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ from ball_masks import ball, soft
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from LiverSegSSLLib.errors import WorkspaceError
+from LiverSegSSLLib.errors import PlaceError, WorkspaceError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.labels.label import LabelState
 from LiverSegSSLLib.labels.ledger import LEDGER, SCHEMA_VERSION
@@ -192,3 +193,19 @@ def test_a_sidecar_that_was_changed_is_written_again_and_the_changed_one_kept(wo
         assert store.repair_sidecars() == []
     assert [label.read_text(), decisions.read_text()] == right
     assert "expert" in (workspace / "lost+found" / label.name).read_text()
+
+
+def test_no_label_is_left_out_because_a_share_is_gone(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / LEDGER).unlink()
+    read = Path.read_text
+
+    def fail_once(path: Path, *positional: Any, **named: Any) -> str:
+        if path.name == "P1__T1.v1.json":
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(path, *positional, **named)
+
+    with monkeypatch.context() as patch, pytest.raises(PlaceError, match="there again"):
+        patch.setattr(Path, "read_text", fail_once)
+        rebuild(workspace)
+    assert not (workspace / LEDGER).exists()
+    assert not rebuild(workspace).left_out
