@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
 from LiverSegSSLLib.errors import WorkspaceError
+from LiverSegSSLLib.labels.share import on_share
 
 LEDGER = "ledger.sqlite"
 """Name of the database in a workspace."""
@@ -48,6 +50,8 @@ REBUILD = "make it again from the label files: liversegssl doctor --workspace WO
 
 BUSY_SECONDS = 120.0
 """How long one process waits for another that is writing. A write takes milliseconds."""
+
+_ABOUT = ("journal_mode", "page_count")
 
 _FROZEN_SECONDS = 60
 """After which PostgreSQL ends the transaction of a process that was frozen, or whose computer was cut off."""
@@ -219,7 +223,7 @@ class Ledger:
         :raises WorkspaceError: the tables are of another version of the program.
         """
         if self._sqlite:
-            self._set_wal()
+            self._set_journal()
         with self.reading() as session:
             there = inspect(session.connection()).has_table(WorkspaceRow.__tablename__)
             row = session.scalars(select(WorkspaceRow)).first() if there else None
@@ -283,17 +287,23 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _set_wal(self) -> None:
-        # Write-ahead logging lets others read while one writes. The switch itself does not wait for a lock.
+    def _set_journal(self) -> None:
+        """Write-ahead logging lets others read while one writes. Over a network it would damage the ledger
+        (sqlite.org/wal.html), so one that is begun or found on a share keeps the older journal."""
+        share = on_share(Path(self.url.database or ""))
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
                 with self._kind_errors(), self._engine.connect() as connection:
-                    connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
+                    driver: Any = connection.connection.driver_connection
+                    (mode,), (pages,) = (driver.execute(f"PRAGMA {name}").fetchone() for name in _ABOUT)
+                    wanted = "delete" if share else mode if pages else "wal"
+                    if mode != wanted:
+                        driver.execute(f"PRAGMA journal_mode={wanted}")
                 return
-            except WorkspaceError as error:
-                if "has not let go" not in error.what or time.monotonic() > deadline:
-                    raise
+            except sqlite3.DatabaseError as error:  # the driver's own: the switch itself does not wait for a lock
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise self._in_words(str(error)) from error
                 time.sleep(0.02)
 
     @contextmanager
@@ -303,16 +313,20 @@ class Ledger:
         except IntegrityError:
             raise
         except DatabaseError as error:
-            said = str(error.orig)
-            if self._sqlite and ("not a database" in said or "malformed" in said):
-                raise WorkspaceError(f"the ledger is damaged ({said})", self.where, REBUILD) from error
-            if self._sqlite and "locked" in said:
-                what = f"another process has not let go of the ledger for {BUSY_SECONDS:.0f} seconds"
-                raise WorkspaceError(what, self.where, "look whether one hangs, and stop it") from error
-            remedy = "check that the disk is not full, the folder can be written"
-            if not self._sqlite:
-                remedy = "check that the server runs and this user may make and write tables"
-            raise WorkspaceError(f"the ledger cannot be used ({said})", self.where, remedy) from error
+            raise self._in_words(str(error.orig)) from error
+
+    def _in_words(self, said: str) -> WorkspaceError:
+        """What the database said, for people."""
+        if not self._sqlite:
+            remedy = "check that the server runs and this user may make and write tables"
+            return WorkspaceError(f"the ledger cannot be used ({said})", self.where, remedy)
+        if "not a database" in said or "malformed" in said:
+            return WorkspaceError(f"the ledger is damaged ({said})", self.where, REBUILD)
+        if "locked" in said:
+            what = f"another process has not let go of the ledger for {BUSY_SECONDS:.0f} seconds"
+            return WorkspaceError(what, self.where, "look whether one hangs, and stop it")
+        remedy = "check that the disk is not full, the folder can be written"
+        return WorkspaceError(f"the ledger cannot be used ({said})", self.where, remedy)
 
 
 def now() -> datetime:

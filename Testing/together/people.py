@@ -18,6 +18,7 @@ from pathlib import Path
 from LiverSegSSLLib.labels.label import LabelState
 from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.rounds.reviewing import review_queue
+from LiverSegSSLLib.score.review_order import ReviewItem
 from Testing.together.waits import timed
 from Testing.together.workspace import ball, case_ids, judged, propose
 
@@ -68,12 +69,14 @@ def review(store: LabelStore, settings: Settings, done: Acknowledged) -> None:
     """A person: looks at the queue, opens a mask, thinks, says something about it."""
     chance = random.Random(settings.seed)
     began = time.monotonic()
+    queue: list[ReviewItem] = []
     while done.actions < settings.actions and time.monotonic() - began < settings.seconds:
-        queue = review_queue(store, limit=20, slices=False)
+        queue = queue or review_queue(store, limit=20, slices=False)
         if not queue:
             time.sleep(0.02)
             continue
-        item = chance.choice(queue)
+        # What was at the head of the queue a while ago: the other may have said something about it meanwhile.
+        item = queue.pop(chance.randrange(len(queue)))
         label = store.label(item.label_id)
         store.read_mask(label)
         time.sleep(chance.uniform(0, settings.think_s))
