@@ -262,6 +262,9 @@ class LiverSegTrainer(nnUNetTrainer):
     def plot_network_architecture(self) -> None:
         """Needs a package that nnU-Net no longer installs."""
 
+    def _save_debug_information(self) -> None:
+        """Asks a shell for the computer's name, and keeps that and the paths of everything beside the model."""
+
     # --- helpers ------------------------------------------------------------------------------------------------
 
     def _seed(self, epoch: int) -> None:
