@@ -46,6 +46,42 @@ def test_every_verb_in_a_place_that_refuses(tmp_path: Path) -> None:
     assert all(row["survived"] == row["tried"] >= 20 for row in kinds.values())
 
 
+@watched
+def test_no_image_is_put_in_place_that_was_not_written_whole(tmp_path: Path) -> None:
+    """ITK ends a NIfTI file early where a write is refused, and says nothing."""
+    script = """if True:
+        import errno, sys
+        from pathlib import Path
+        import numpy as np
+        from LiverSegSSLLib.errors import PlaceError
+        from LiverSegSSLLib.volume import Geometry, Volume, read_volume, write_volume
+        from Testing.crash.faults import WRITE, Faults
+        folder, faults = Path(sys.argv[1]), Faults()
+        array = np.random.default_rng(1).integers(0, 999, (16, 64, 64)).astype(np.int16)
+        image = Volume(array, Geometry((64, 64, 16), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
+        faults.count(folder)
+        write_volume(image, folder / "a.nii.gz")
+        assert faults.counts[WRITE] >= 2
+        for at in range(1, faults.counts[WRITE] + 1):
+            faults.refuse(folder, (WRITE,), at, errno.ENOSPC)
+            try:
+                write_volume(image, folder / f"{at}.nii.gz")
+            except PlaceError as error:
+                print(error)
+            faults.stop()
+        assert (read_volume(folder / "a.nii.gz").array == array).all()
+    """
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    command = [sys.executable, "-c", script, str(folder)]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=faults.preloaded(tmp_path), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) >= 2 and "1.nii.gz: cannot be written whole – " in done.stdout
+    assert [path.name for path in folder.iterdir()] == ["a.nii.gz"]
+
+
 # --- a file system of its own -----------------------------------------------------------------------------------
 
 
