@@ -57,8 +57,8 @@ def test_no_image_is_put_in_place_that_was_not_written_whole(tmp_path: Path) -> 
         from LiverSegSSLLib.volume import Geometry, Volume, read_volume, write_volume
         from Testing.crash.faults import WRITE, Faults
         folder, faults = Path(sys.argv[1]), Faults()
-        array = np.random.default_rng(1).integers(0, 999, (16, 64, 64)).astype(np.int16)
-        image = Volume(array, Geometry((64, 64, 16), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
+        array = np.random.default_rng(1).integers(0, 999, (32, 64, 64)).astype(np.int16)
+        image = Volume(array, Geometry((64, 64, 32), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
         faults.count(folder)
         write_volume(image, folder / "a.nii.gz")
         assert faults.counts[WRITE] >= 2
