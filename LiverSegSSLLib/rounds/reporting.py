@@ -71,10 +71,7 @@ def write_run_report(session: Session) -> Path:
     with session.executor(max(1, len(pictures)), REPORT, [picture.image for picture in pictures]) as (executor, _):
         write_report(report, session.places.report, executor)
     one_study = _one_study(pictures)
-    if one_study:
-        write_montage([replace(picture, caption="") for picture in one_study], session.places.picture)
-    else:
-        session.places.picture.unlink(missing_ok=True)  # it would show another report's studies
+    write_montage([replace(picture, caption="") for picture in one_study], session.places.picture)
     return session.places.report
 
 

@@ -34,7 +34,7 @@ from LiverSegSSLLib.rounds.pseudonyms import TABLE, UNSAID, Names, hidden_names,
 from Testing.bad_input.conftest import Answer, here
 from Testing.bad_input.place import Place
 from Testing.bad_input.test_identifiers import RECIPE
-from Testing.bad_input.writers import body_and_liver, nifti, packed
+from Testing.bad_input.writers import body_and_liver, flipped, nifti, packed
 from Testing.untrained_model import write_untrained_model
 
 ORDINARY = ("1", "10", "T1", "Dice", "mask")
@@ -63,6 +63,8 @@ def make_nasty(folder: Path) -> Place:
     place.file("data/1948-11-31/QUARTZMANN_old.nii.gz", packed(nifti(image)))
     place.file("data/1948-11-31/mask_T2.nii.gz", packed(nifti(liver)))
     place.file("data/left-out-Erdmute/T1.nii.gz", b"nothing")
+    # Found damaged when it is read: what has failed says so in the queue, with its path.
+    place.file("data/10/T2.nii.gz", flipped(packed(nifti(other)), range(3600, 3640)))
     place.file("data/10/DWI_400.nii.gz", packed(nifti(image)))
     place.file("data/10/DWI_600.nii.gz", packed(nifti(image)))
     place.file("data/Dice/mask_GED4.nii.gz", packed(nifti(liver * 0)))
@@ -140,6 +142,7 @@ def test_a_report_with_pseudonyms_names_no_study_no_folder_and_no_file(
     assert all(word in plain for word in ("1948-11-31__T1", "QUARTZMANN", "P.7-bis__T1", str(done.data))), (
         "they would stand there"
     )
+    assert re.search(r"T2: [^<]*/10/T2\.nii\.gz", _section(plain, "queue"))
     page = write(done, command, "--pseudonyms")
     require_no_key(hidden_in(page), done)
     assert "what QUARTZMANN" not in page and "LiverSegSSL: mine" in page
@@ -170,7 +173,10 @@ def test_ordinary_words_are_not_garbled_by_keys_like_1_and_t1(
     before, after = cells(plain), cells(page)
     assert len(before) == len(after) > 5
     reasons = {f"{table[split_case_id(row[1])[0]]}__{split_case_id(row[1])[1].value}": row[2:] for row in before}
-    assert {row[1]: row[2:] for row in after} == reasons
+    hidden = {row[1]: row[2:] for row in after}
+    assert hidden.keys() == reasons.keys()
+    for name, said in reasons.items():
+        assert hidden[name] == ((UNSAID, *said[1:]) if "Praxis-Dr-Vogel" in said[0] else said)
 
 
 def _section(page: str, name: str) -> str:
@@ -192,9 +198,7 @@ def test_the_pictures_are_titled_with_pseudonyms(
     monkeypatch.setattr(reporting, "write_montage", watched)
     write(done, command, "--pseudonyms")
     assert drawn and all(re.fullmatch(r"Study \d{3}__\w+ ", text) for text in drawn)
-    shutil.rmtree(done.workspace / "labels")  # nothing can be drawn: the picture of another report must not stay
-    picture = done.workspace / "runs/mine/overview.png"
-    assert picture.is_file()
+    assert (done.workspace / "runs/mine/overview.png").is_file()
 
 
 def test_a_study_keeps_its_pseudonym_when_the_cohort_grows(done: Place, command: Callable[[list[str]], Answer]) -> None:

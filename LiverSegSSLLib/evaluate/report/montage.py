@@ -11,6 +11,7 @@ import numpy as np
 
 from LiverSegSSLLib.atomic import write_bytes
 from LiverSegSSLLib.cohort.study import split_case_id
+from LiverSegSSLLib.errors import BadInputError
 from LiverSegSSLLib.evaluate.report.model import TRUTH, CasePicture
 from LiverSegSSLLib.evaluate.report.palette import colours
 from LiverSegSSLLib.evaluate.report.slices import Scene, SlicePicture, cut, load_scene
@@ -25,21 +26,28 @@ DOTS_PER_INCH = 110
 def write_montage(cases: Sequence[CasePicture], path: Path, columns: int = 4) -> None:
     """Write cases side by side as one PNG; the file appears whole or not at all.
 
+    Those that cannot be read are left out (the report tells of them); if none is left there is no file.
+
     The cases of one study that follow each other are shown at the level of the first one's largest cross-section, so
     that its phases can be compared.
 
     :param columns: panels in a row.
-    :raises BadInputError: a file of a case cannot be read.
     """
     pictures: list[tuple[CasePicture, SlicePicture]] = []
     study, level_mm = "", 0.0
     for case in cases:
-        scene = load_scene(case)
+        try:
+            scene = load_scene(case)
+        except BadInputError:
+            continue
         if split_case_id(case.case_id)[0] != study:
             study = split_case_id(case.case_id)[0]
             level_mm = float(scene.levels_mm[_largest(scene)])
         pictures.append((case, cut(scene, int(np.argmin(np.abs(scene.levels_mm - level_mm))), width_px=400)))
-    write_bytes(path, _draw(pictures, columns))
+    if pictures:
+        write_bytes(path, _draw(pictures, columns))
+    else:
+        path.unlink(missing_ok=True)  # it would show the studies of another report
 
 
 def _largest(scene: Scene) -> int:
