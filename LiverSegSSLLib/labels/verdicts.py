@@ -18,7 +18,7 @@ from LiverSegSSLLib.labels.sidecar import decisions_path, of_decisions, plain, p
 from LiverSegSSLLib.types import Decision, Score
 
 _PIECE = 100
-"""So many decisions are added while the ledger is held once (some 0.02 s of work): a person who reviews does not notice.
+"""So many decisions are added while the ledger is held once (0.02 s of work): a person who reviews does not notice.
 With 500, on PostgreSQL and a computer six times overbooked, one waited for 1.2 s."""
 
 
