@@ -90,7 +90,7 @@ def _fault_of_place(job: Job, error: Exception) -> LiverSegError | None:
         if workspace.is_absolute() and workspace.is_dir():
             probe(workspace)
     except OSError as refusal:
-        return place_error(refusal, workspace)
+        return place_error(OSError(refusal.errno, refusal.strerror), workspace)  # not the file that was tried
     return None
 
 
