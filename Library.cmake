@@ -88,11 +88,14 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/events.py
   LiverSegSSLLib/jobs/__init__.py
   LiverSegSSLLib/jobs/child.py
+  LiverSegSSLLib/jobs/ending.py
   LiverSegSSLLib/jobs/executors.py
   LiverSegSSLLib/jobs/found.py
   LiverSegSSLLib/jobs/job.py
   LiverSegSSLLib/jobs/runner.py
+  LiverSegSSLLib/jobs/scratch.py
   LiverSegSSLLib/labels/__init__.py
+  LiverSegSSLLib/labels/address.py
   LiverSegSSLLib/labels/checks.py
   LiverSegSSLLib/labels/files.py
   LiverSegSSLLib/labels/label.py
@@ -101,6 +104,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/labels/queries.py
   LiverSegSSLLib/labels/rebuild.py
   LiverSegSSLLib/labels/rows.py
+  LiverSegSSLLib/labels/share.py
   LiverSegSSLLib/labels/sidecar.py
   LiverSegSSLLib/labels/store.py
   LiverSegSSLLib/labels/verdicts.py
@@ -120,6 +124,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/learn/planned.py
   LiverSegSSLLib/learn/plans.py
   LiverSegSSLLib/learn/prepare.py
+  LiverSegSSLLib/learn/prepared.py
   LiverSegSSLLib/learn/preprocess.py
   LiverSegSSLLib/learn/randomness.py
   LiverSegSSLLib/learn/roles.py
@@ -147,6 +152,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/models/records.py
   LiverSegSSLLib/models/shelf.py
   LiverSegSSLLib/overlap.py
+  LiverSegSSLLib/plan_names.py
   LiverSegSSLLib/predict/__init__.py
   LiverSegSSLLib/predict/child.py
   LiverSegSSLLib/predict/predict.py
@@ -209,18 +215,22 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/rounds/comparison_progress.py
   LiverSegSSLLib/rounds/comparison_results.py
   LiverSegSSLLib/rounds/comparison_training.py
+  LiverSegSSLLib/rounds/damaged.py
   LiverSegSSLLib/rounds/demo.py
   LiverSegSSLLib/rounds/equipment.py
   LiverSegSSLLib/rounds/exporting.py
   LiverSegSSLLib/rounds/judging.py
+  LiverSegSSLLib/rounds/links.py
   LiverSegSSLLib/rounds/loop.py
   LiverSegSSLLib/rounds/measuring.py
+  LiverSegSSLLib/rounds/memory.py
   LiverSegSSLLib/rounds/opening.py
   LiverSegSSLLib/rounds/overview.py
   LiverSegSSLLib/rounds/places.py
   LiverSegSSLLib/rounds/predicting.py
   LiverSegSSLLib/rounds/propagating.py
   LiverSegSSLLib/rounds/proposing.py
+  LiverSegSSLLib/rounds/pseudonyms.py
   LiverSegSSLLib/rounds/recipe.py
   LiverSegSSLLib/rounds/reporting.py
   LiverSegSSLLib/rounds/reviewing.py

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FOR_TESTS := $(VENV)/.installed-for-tests
 
-.PHONY: demo test test-all check bench real clean
+.PHONY: demo test test-all check crash bench real clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed; set PYTHON=python3.x') if sys.version_info < (3, 11) else 0"
@@ -35,6 +35,10 @@ check: $(STAMP)  ## style, types, import rules, what CMake ships
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q Testing/unit/test_shipping.py
+	$(BIN)/python Testing/audit.py
+
+crash: $(FOR_TESTS)  ## every verb that writes, killed 1,000 times in all
+	$(BIN)/python -m Testing.crash --kills 1000
 
 bench: $(STAMP)  ## speed, as ratios
 	for script in Testing/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

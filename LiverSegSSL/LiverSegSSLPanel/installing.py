@@ -54,7 +54,7 @@ def requirements(file: Path, packages: Sequence[str] | None = None) -> list[str]
 
 
 def package_name(requirement: str) -> str:
-    """``torch`` of ``torch>=2.2,!=2.9.*``."""
+    """``torch`` of ``torch>=2.6,!=2.9.*``."""
     found = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert found is not None, requirement
     return found[0]

@@ -200,12 +200,15 @@ class LiverSegTrainer(nnUNetTrainer):
         """As nnU-Net, but the file appears whole or not at all, and averaged weights are what it holds."""
         if self.local_rank != 0 or self.disable_checkpointing:
             return
-        # torch names what is inside after the file, up to the last dot: there must be something before it.
-        with writing(Path(filename), ".pth") as temporary:
-            super().save_checkpoint(str(temporary))
+        with writing(Path(filename)) as temporary:
+            # Open files: torch names what is inside after a path, and this one holds the name of the computer.
+            with temporary.open("wb") as file:
+                super().save_checkpoint(file)
             state = self.further_state()
             if state:
-                torch.save({**load_checkpoint(temporary), **state}, temporary)
+                whole = {**load_checkpoint(temporary), **state}
+                with temporary.open("wb") as file:
+                    torch.save(whole, file)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """As nnU-Net, and the weights that the optimiser works on. The file is read once, and nothing in it is run:

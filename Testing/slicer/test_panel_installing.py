@@ -53,7 +53,7 @@ def test_torch_is_left_to_the_extension_and_the_rest_to_slicer(
     host.click(ui.jobsInstallButton)
     assert ui.messageLabel.text == "⚠ Declined: nothing was installed." and not host.log.pip
     looked(host, setup)
-    assert asked == [">=2.2,!=2.9.*"] * 2
+    assert asked == [">=2.6,!=2.9.*"] * 2
 
     host.pip_outcome("fail")
     host.expect("PyTorch will be downloaded", "OK")
@@ -152,7 +152,7 @@ def test_another_python_gets_what_it_lacks(host: Any, tmp_path: Path) -> None:
     host.click(ui.pythonButton)
     looked(host, setup)
     assert ui.jobsState.text == f"{python}: nnunetv2, torch are not installed" and not ui.tryButton.enabled
-    host.expect(rf"Install into {python}\?.*nnunetv2>=2.8,<2.9, torch>=2.2", "Cancel")
+    host.expect(rf"Install into {python}\?.*nnunetv2>=2.8,<2.9, torch>=2.6", "Cancel")
     host.click(ui.jobsInstallButton)
     assert ui.messageLabel.text == "⚠ Declined: nothing was installed."
     looked(host, setup)
