@@ -82,7 +82,9 @@ def _labels(work: Path) -> list[list[Any]]:
     for row in rows["scores"]:
         if row["decision"] == newest[row["label_id"]]["number"]:
             scores.setdefault(row["label_id"], []).append((row["name"], row["value"], row["ok"], row["reason"]))
-    columns = ("case_id", "source", "round", "made_as", "state", "sha256", "seed", "parameters", "key")
+    columns = ("case_id", "source", "round", "made_as", "state", "sha256", "seed", "parameters")
+    for row in rows["labels"]:
+        row["parameters"].pop("model", None)  # the checksum of a file in which times stand; its weights are compared
     found = {
         json.dumps([*(row[name] for name in columns), kept.get(row["id"]), scores.get(row["id"], [])], sort_keys=True)
         for row in rows["labels"]
