@@ -107,6 +107,7 @@ set(LIVERSEGSSL_LIBRARY
   LiverSegSSLLib/labels/share.py
   LiverSegSSLLib/labels/sidecar.py
   LiverSegSSLLib/labels/store.py
+  LiverSegSSLLib/labels/upkeep.py
   LiverSegSSLLib/labels/verdicts.py
   LiverSegSSLLib/learn/__init__.py
   LiverSegSSLLib/learn/augment.py

@@ -19,7 +19,8 @@ from LiverSegSSLLib.labels.marker import read_marker
 from LiverSegSSLLib.labels.queries import unknown_labels
 from LiverSegSSLLib.labels.rebuild import rebuild
 from LiverSegSSLLib.labels.sidecar import LABELS
-from LiverSegSSLLib.labels.store import MOST_KILLED, LabelStore
+from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.labels.upkeep import MOST_KILLED
 from LiverSegSSLLib.rounds.places import Places
 from LiverSegSSLLib.rounds.state import RunState, only_one
 

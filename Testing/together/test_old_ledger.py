@@ -11,7 +11,8 @@ from sqlalchemy import delete
 from LiverSegSSLLib.errors import WorkspaceError
 from LiverSegSSLLib.labels.address import VARIABLE
 from LiverSegSSLLib.labels.ledger import LEDGER, DecisionRow, LabelRow, Ledger, ReviewRow, ScoreRow
-from LiverSegSSLLib.labels.store import MOST_KILLED, LabelStore
+from LiverSegSSLLib.labels.store import LabelStore
+from LiverSegSSLLib.labels.upkeep import MOST_KILLED
 from LiverSegSSLLib.rounds.checks import check_workspace
 from Testing.together.server import Server
 from Testing.together.soundness import require_sound

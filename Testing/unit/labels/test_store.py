@@ -21,7 +21,8 @@ from LiverSegSSLLib.cohort.study import Case, Phase
 from LiverSegSSLLib.errors import GeometryError, LabelError, WorkspaceError
 from LiverSegSSLLib.events import Event, Reporter
 from LiverSegSSLLib.labels.label import Label, LabelState, may_become
-from LiverSegSSLLib.labels.store import LEDGER, LabelStore
+from LiverSegSSLLib.labels.ledger import LEDGER
+from LiverSegSSLLib.labels.store import LabelStore
 from LiverSegSSLLib.types import Decision, Score
 from LiverSegSSLLib.volume import Geometry, Volume, read_volume, write_volume
 
