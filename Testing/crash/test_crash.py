@@ -1,4 +1,4 @@
-"""Some tens of kills with every test run, hundreds with the slow ones; ``make crash`` makes a thousand."""
+"""A dozen kills with every test run, a hundred with the slow ones; ``make crash`` makes a thousand."""
 
 import json
 import subprocess
@@ -31,9 +31,9 @@ def campaign(folder: Path, *arguments: str) -> dict[str, dict[str, int]]:
 
 @pytest.mark.timeout(600)
 def test_verbs_killed_anywhere_lose_nothing_and_go_on(tmp_path: Path) -> None:
-    verbs = campaign(tmp_path, "--kills", "20", "--verbs", ",".join(QUICK), "--seed", "7")
+    verbs = campaign(tmp_path, "--kills", "12", "--verbs", ",".join(QUICK), "--seed", "7")
     assert verbs.keys() == set(QUICK)
-    assert sum(row["tried"] for row in verbs.values()) >= 20
+    assert sum(row["tried"] for row in verbs.values()) >= 12
     assert all(row["survived"] == row["tried"] >= 3 for row in verbs.values())
 
 
