@@ -240,6 +240,7 @@ def test_links_in_the_folder_of_prepared_cases(workplace: Workplace, tmp_path: P
     assert not (workplace.prepared / "folder").exists()
 
 
+@pytest.mark.slow
 def test_the_answer_of_a_training_is_one_line(ended: Workplace, tmp_path: Path, canary: Canary) -> None:
     """Through the processes that a user's command starts."""
     shutil.copytree(ended.nnunet.parent, tmp_path, dirs_exist_ok=True)

@@ -15,7 +15,7 @@ rounds: 2
 stop_change: 0
 propose:
   - {method: transfer}
-  - {method: atlas, targets: [GED4]}
+  - {method: atlas, targets: [GED4], options: {affine: sobel, deformable: none, spacing_mm: 5}}
   - {method: transfer, supports: labelled}
 learn:
   preset: cpu

@@ -35,6 +35,7 @@ def run(data: Path, workspace: Path, *changes: str) -> int:
     return main(["run", str(data), *place, *settings])
 
 
+@pytest.mark.slow
 def test_it_runs_end_to_end(data: Path, tmp_path: Path) -> None:
     small = [f"learn.options={json.dumps(TINY)}", "learn.preset=cpu", "learn.folds=2", "learn.init=null"]
     assert run(data, tmp_path, *small) == 0

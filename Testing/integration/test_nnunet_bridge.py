@@ -195,6 +195,7 @@ def test_killed_and_continued_ends_with_the_same_weights(first: Round, tmp_path:
         assert len(result.curves[fold]) == 3
 
 
+@pytest.mark.slow
 def test_a_later_round_may_begin_with_the_model_of_the_round_before_unless_it_knows_too_much(first: Round) -> None:
     held_out = first.result.held_out
     one = next(case_id for case_id, fold in held_out.items() if fold == 0)

@@ -23,6 +23,8 @@ from LiverSegSSLLib.predict.settings import PredictionSettings
 from LiverSegSSLLib.volume import Geometry, Volume, read_mask, read_volume, write_volume
 from Testing.integration.nnunet_itself import nnunet_masks
 
+pytestmark = pytest.mark.slow  # 85 s of trainings
+
 TINY = {
     "epochs": 1,
     "iterations_per_epoch": 2,

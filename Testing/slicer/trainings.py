@@ -30,7 +30,9 @@ class TrainingUnderWay:
     """
 
     def __init__(self, workspace: Path, verb: str = "train", name: str = "20260101-120000-train", **parameters: Any):
-        self.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "input()", "LiverSegSSLLib.jobs.child"], stdin=subprocess.PIPE
+        )
         self.folder = workspace / "jobs" / name
         self.folder.mkdir(parents=True)
         where = {"workspace": str(workspace), "data": str(workspace.parent / "data")}

@@ -109,6 +109,7 @@ def test_a_second_command_says_who_has_the_run_and_a_dead_process_has_it_no_more
         require_sound(store)
 
 
+@pytest.mark.slow
 def test_two_recipes_run_beside_each_other(data: Path, tmp_path: Path) -> None:
     workspace = tmp_path / "work"
     both = [command("propose", data, workspace, name) for name in ("one", "two")]

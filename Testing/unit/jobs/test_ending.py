@@ -176,7 +176,9 @@ def test_what_a_killed_job_left_running_is_ended_by_who_finds_it(tmp_path: Path,
 def test_interrupting_the_command_line_leaves_nothing(tmp_path: Path, traces: Traces, twice: bool) -> None:
     """Ctrl+C reaches every process of the terminal's group, and is often pressed twice."""
     code = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
+        # Who runs the tests in the background has it ignored, and so would this process.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from LiverSegSSLLib.cli import follow; from LiverSegSSLLib.jobs import job\n"
         f"folder = Path({str(tmp_path)!r})\n"
         f"class Sprawl(job.Job):\n    def __init__(self, *given): super().__init__(*given, module={VERBS!r})\n"

@@ -96,7 +96,7 @@ def test_doctor_tells_what_jobs_need_and_what_to_do(place: Place, capsys: pytest
     assert "the cohort cannot be opened" in said.out and "Traceback" not in said.out + said.err
 
 
-@pytest.mark.parametrize("step", [TRANSFER, PREDICT])
+@pytest.mark.parametrize("step", [TRANSFER, pytest.param(PREDICT, marks=pytest.mark.slow)])
 def test_a_small_job_stays_below_what_is_predicted(place: Place, tmp_path: Path, step: str) -> None:
     size = voxels_of(case.image for case in open_cohort(place.data).cases())
     parameters = {"data": str(place.data), "workspace": str(place.workspace), "workers": 1, "device": "cpu"}
