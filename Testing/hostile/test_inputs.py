@@ -138,6 +138,7 @@ HIDERS = (
 )
 
 
+@pytest.mark.slow
 def test_modules_in_the_folder_in_which_a_command_is_given(place: Place, canary: Canary) -> None:
     """``cd`` into a folder of somebody's images, then ``liversegssl propose .``: jobs and their workers are started as
     ``python -m``, which looks for modules there first unless it is told not to."""

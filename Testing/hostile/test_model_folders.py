@@ -136,6 +136,7 @@ def test_nothing_in_a_model_is_run(name: str, model: Path, tmp_path: Path, canar
     assert str(place) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["checkpoint-checkpoint", "plans-with-an-activation-that-runs"])
 def test_predict_says_so_on_the_command_line(
     name: str,

@@ -252,6 +252,7 @@ def _all_end(pids: list[int], within_s: float = 10) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_cases_side_by_side_are_predicted_as_one_after_the_other(first: Round, tmp_path: Path) -> None:
     many = [
         PredictionTask(f"{copy}{task.case_id}", task.image, tmp_path / f"{copy}{task.case_id}.nii.gz")
